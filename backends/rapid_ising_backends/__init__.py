@@ -1,0 +1,1 @@
+"""Ising machines for rapid-ising, one file each; reached by name through the registry."""

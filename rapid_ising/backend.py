@@ -1,0 +1,251 @@
+"""The seam: what every Ising machine looks like to the code that needs samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar, Self
+
+import dimod
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.capabilities import Capabilities
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import (
+    BackendError,
+    CapabilityError,
+    InvalidDataError,
+    InvalidParameterError,
+)
+from rapid_ising.ising import IsingModel, canonical_variables
+from rapid_ising.job import FinishedJob, Job
+from rapid_ising.typing import States
+from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, spins
+
+Problem = IsingModel | dimod.BinaryQuadraticModel
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """A checked request, in spins 0..N-1, and the way back to the asker's variables."""
+
+    model: IsingModel
+    num_reads: int
+    beta: float
+    rng: np.random.Generator
+    initial_states: States | None
+    """One row a read, shape (num_reads, N), or None."""
+    deadline: Deadline
+    variables: list[Hashable]
+    vartype: dimod.Vartype
+    provenance: dict[str, Any]
+
+    def sampleset(self, states: npt.ArrayLike, stages: list[dict[str, Any]]) -> dimod.SampleSet:
+        """Return ``states`` in the asker's variables and vartype, energies recomputed from the problem."""
+        rows = np.ascontiguousarray(states, dtype=np.int8)
+        if rows.ndim != 2 or rows.shape[1] != self.model.num_variables or (np.abs(rows) != 1).any():
+            raise BackendError(
+                f"{self.provenance['backend']} returned an array of shape {rows.shape} where rows of "
+                f"{self.model.num_variables} spins are needed"
+            )
+        samples: dimod.SampleSet = dimod.SampleSet.from_samples(
+            (rows if self.vartype is dimod.SPIN else (rows + 1) // 2, self.variables),
+            vartype=self.vartype,
+            energy=self.model.energies(rows),
+            info={"rapid_ising": {**self.provenance, "stages": stages}},
+            sort_labels=False,
+        )
+        return samples
+
+
+class Backend(ABC):
+    """An Ising machine.
+
+    A class that derives from this one is final: to change what a machine does, put a Backend around it.
+    Its options are the fields of a frozen dataclass. It provides ``_submit`` (or, when it finishes at once,
+    derives from ``LocalBackend``).
+    """
+
+    name: ClassVar[str]
+    capabilities: Capabilities
+
+    def sample(
+        self,
+        problem: Problem,
+        *,
+        num_reads: int = 1,
+        beta: float = 1.0,
+        seed: Seed = None,
+        initial_states: Any = None,
+        deadline: float | None = None,
+    ) -> dimod.SampleSet:
+        r"""Return low-energy states of ``problem``, wanted from the Boltzmann law.
+
+        .. math:: p(s) \propto e^{-\beta E(s)}
+
+        Parameters
+        ----------
+        problem
+            An IsingModel or a BQM of either vartype.
+        num_reads
+            The number of rows wanted, a multiset.
+        beta
+            The inverse temperature; infinity asks for ground states. A machine whose temperature cannot be
+            set says so in ``capabilities.temperature`` and in the result's info.
+        seed
+            An int or a numpy Generator; the same seed gives the same samples on the same machine.
+        initial_states
+            States that the reads start from, repeated in turn up to ``num_reads``: an array in the
+            problem's vartype, its columns in sorted order of the labels, or a SampleSet.
+        deadline
+            The seconds that the call may take.
+
+        Returns
+        -------
+        dimod.SampleSet
+            In the problem's own variables and vartype, energies recomputed from the problem that was
+            asked; ``info["rapid_ising"]`` says how the samples came about.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidDataError
+            If an argument is out of range.
+        ProblemTooLargeError, CapabilityError
+            If the machine cannot serve the request; nothing was sent.
+        BackendError, DeadlineExceededError
+            If the machine fails or takes too long.
+        """
+        return self.submit(
+            problem,
+            num_reads=num_reads,
+            beta=beta,
+            seed=seed,
+            initial_states=initial_states,
+            deadline=deadline,
+        ).result()
+
+    def submit(
+        self,
+        problem: Problem,
+        *,
+        num_reads: int = 1,
+        beta: float = 1.0,
+        seed: Seed = None,
+        initial_states: Any = None,
+        deadline: float | None = None,
+    ) -> Job:
+        """Start what ``sample`` does and return its Job; local machines finish at once."""
+        request = self._request(problem, num_reads, beta, seed, initial_states, deadline)
+        self.capabilities.check(self.name, request.model, request.num_reads, request.variables)
+        self._check(request)
+        return self._submit(request)
+
+    def for_refresh(self, sweeps: int) -> Self:
+        """Return this machine set to run ``sweeps`` sweeps when it starts from given states.
+
+        A machine without such a setting returns itself.
+        """
+        return self
+
+    def _request(
+        self,
+        problem: Problem,
+        num_reads: int,
+        beta: float,
+        seed: Seed,
+        initial_states: Any,
+        deadline: float | None,
+    ) -> Request:
+        reads = positive_integer("num_reads", num_reads)
+        inverse = inverse_temperature(beta)
+        highest = self.capabilities.max_beta
+        if highest is not None and inverse > highest:
+            raise CapabilityError(
+                f"{self.name} takes beta up to {highest:g} and {inverse:g} was asked: "
+                "ask for less, or use a machine that finds ground states"
+            )
+        if seed is not None and not self.capabilities.seedable:
+            raise CapabilityError(f"{self.name} cannot be seeded: leave seed out")
+        if isinstance(problem, IsingModel):
+            model, vartype = problem, dimod.SPIN
+            variables: list[Hashable] = list(range(model.num_variables))
+        elif isinstance(problem, dimod.BinaryQuadraticModel):
+            model, vartype = IsingModel.from_bqm(problem), problem.vartype
+            variables = canonical_variables(problem)
+        else:
+            raise InvalidParameterError(
+                f"a problem is an IsingModel or a dimod.BinaryQuadraticModel, not a {type(problem).__name__}"
+            )
+        start = None
+        if initial_states is not None:
+            if not self.capabilities.initial_states:
+                raise CapabilityError(f"{self.name} cannot start from given states: leave them out")
+            start = _initial_states(initial_states, variables, vartype, reads)
+        provenance = {
+            "backend": self.name,
+            "num_reads": reads,
+            "beta": inverse,
+            "temperature": self.capabilities.temperature,
+            "seed": seed if isinstance(seed, int) else None,
+        }
+        return Request(
+            model,
+            reads,
+            inverse,
+            generator(seed),
+            start,
+            Deadline(deadline),
+            variables,
+            vartype,
+            provenance,
+        )
+
+    def _check(self, request: Request) -> None:
+        """Raise when the machine cannot serve this request for a reason that no capability states."""
+
+    @abstractmethod
+    def _submit(self, request: Request) -> Job:
+        """Start a checked request."""
+
+
+class LocalBackend(Backend):
+    """A machine that computes here and finishes at once; it provides ``_draw``."""
+
+    def _submit(self, request: Request) -> Job:
+        began = time.perf_counter()
+        if request.model.num_variables == 0:
+            states: States = np.zeros((request.num_reads, 0), np.int8)
+            details: Mapping[str, Any] = {}
+        else:
+            states, details = self._draw(request)
+        request.deadline.check(self.name)
+        stage = {"stage": self.name, **details, "seconds": time.perf_counter() - began}
+        return FinishedJob(request.sampleset(states, [stage]))
+
+    @abstractmethod
+    def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
+        """Return the states, one row a read, and what to record about how they came about."""
+
+
+def _initial_states(given: Any, variables: list[Hashable], vartype: dimod.Vartype, num_reads: int) -> States:
+    if isinstance(given, dimod.SampleSet):
+        given = given.change_vartype(vartype, inplace=False)
+        if set(given.variables) != set(variables):
+            raise InvalidDataError("the variables of initial_states are not those of the problem")
+        columns = [given.variables.index(v) for v in variables]
+        given = np.repeat(given.record.sample, given.record.num_occurrences, axis=0)[:, columns]
+    if vartype is dimod.BINARY:
+        bits = np.asarray(given)
+        if not np.isin(bits, (0, 1)).all():
+            raise InvalidDataError("initial_states of a binary problem must be 0 or 1")
+        given = 2 * bits.astype(np.int8) - 1
+    rows = spins("initial_states", given, len(variables))
+    if not 1 <= len(rows) <= num_reads:
+        raise InvalidDataError(
+            f"initial_states has {len(rows)} rows for {num_reads} reads: give 1 to {num_reads}, "
+            "fewer are repeated in turn"
+        )
+    return rows[np.arange(num_reads) % len(rows)]

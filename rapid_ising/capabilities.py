@@ -1,0 +1,129 @@
+"""What a machine can do, as facts in one frozen record, and the table made from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal
+
+import networkx as nx
+import numpy as np
+
+from rapid_ising.errors import CapabilityError, ProblemTooLargeError
+from rapid_ising.ising import IsingModel
+from rapid_ising.typing import Floats
+
+Temperature = Literal["settable", "effective", "none"]
+Returns = Literal["multiset", "distinct"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """Facts of a machine; None means that there is no limit.
+
+    Examples
+    --------
+    >>> Capabilities(max_variables=8).check("demo", IsingModel(np.zeros(9), np.zeros((9, 9))), 1)
+    Traceback (most recent call last):
+        ...
+    rapid_ising.errors.ProblemTooLargeError: demo holds 8 spins and the problem has 9: use a larger machine
+    """
+
+    max_variables: int | None = None
+    """The most spins of one problem."""
+    topology: nx.Graph[Any] | None = None
+    """The graph of spins and couplers; None couples every pair."""
+    field_range: tuple[float, float] | None = None
+    """The lowest and highest field."""
+    coupling_range: tuple[float, float] | None = None
+    """The lowest and highest coupling."""
+    integer_coefficients: bool = False
+    """Whether fields and couplings must be whole numbers."""
+    fields: bool = True
+    """Whether the machine has fields."""
+    temperature: Temperature = "settable"
+    """"settable": at the asked beta; "effective": at one of its own, unknown; "none": an optimiser."""
+    max_beta: float | None = None
+    """The highest beta that may be asked; None includes infinity, which asks for ground states."""
+    returns: Returns = "multiset"
+    """"multiset": every read is a row; "distinct": the best states, each once, perhaps fewer than asked."""
+    max_reads: int | None = None
+    """The most reads of one call."""
+    seedable: bool = True
+    """Whether a seed fixes the samples."""
+    remote: bool = False
+    """Whether a call leaves this computer."""
+    initial_states: bool = False
+    """Whether reads can start from given states."""
+    exact: bool = False
+    """Whether the reads are independent draws from the Boltzmann law, with no approximation."""
+
+    def check(
+        self, name: str, model: IsingModel, num_reads: int, labels: Sequence[Hashable] | None = None
+    ) -> None:
+        """Raise, before anything is sent, when the machine ``name`` cannot take this problem.
+
+        ``labels`` names the spins in the machine's topology; 0..N-1 when left out.
+        """
+        n = model.num_variables
+        if self.max_variables is not None and n > self.max_variables:
+            raise ProblemTooLargeError(
+                f"{name} holds {self.max_variables} spins and the problem has {n}: use a larger machine"
+            )
+        if self.max_reads is not None and num_reads > self.max_reads:
+            raise CapabilityError(
+                f"{name} returns at most {self.max_reads} reads a call and {num_reads} were asked: "
+                "split the reads over several calls"
+            )
+        if not self.fields and np.any(model.fields):
+            raise CapabilityError(
+                f"{name} has no fields and the problem has {np.count_nonzero(model.fields)}: "
+                "give each a coupling to one extra spin"
+            )
+        self._check_values(name, "field", model.fields, self.field_range)
+        limited = self.coupling_range is not None or self.integer_coefficients
+        if limited or self.topology is not None:
+            rows, columns, values = model.couplings.to_coo()
+            self._check_values(name, "coupling", values, self.coupling_range)
+            if self.topology is not None:
+                names = range(n) if labels is None else labels
+                for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
+                    if not self.topology.has_edge(names[i], names[j]):
+                        raise CapabilityError(
+                            f"{name} has no coupler between spins {names[i]!r} and {names[j]!r}: "
+                            "embed the problem into the machine's graph"
+                        )
+
+    def _check_values(
+        self, name: str, kind: str, values: Floats, allowed: tuple[float, float] | None
+    ) -> None:
+        if not values.size:
+            return
+        if allowed is not None and (values.min() < allowed[0] or values.max() > allowed[1]):
+            raise CapabilityError(
+                f"{name} takes {kind}s from {allowed[0]:g} to {allowed[1]:g} and the problem has "
+                f"{values.min():g} to {values.max():g}: scale the problem"
+            )
+        if self.integer_coefficients and np.any(values != np.rint(values)):
+            raise CapabilityError(f"{name} takes whole-number {kind}s only: quantise the problem")
+
+    def row(self) -> dict[str, str]:
+        """Return the facts as short texts, one a column of the table of machines."""
+
+        def span(limits: tuple[float, float] | None) -> str:
+            return "real" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
+
+        coupling = span(self.coupling_range)
+        return {
+            "spins": "any" if self.max_variables is None else f"{self.max_variables}",
+            "graph": "complete" if self.topology is None else "sparse",
+            "couplings": f"integer {coupling}" if self.integer_coefficients else coupling,
+            "fields": span(self.field_range) if self.fields else "no",
+            "temperature": self.temperature,
+            "returns": self.returns,
+            "reads a call": "any" if self.max_reads is None else f"{self.max_reads}",
+            "seed": "yes" if self.seedable else "no",
+            "initial states": "yes" if self.initial_states else "no",
+            "exact": "yes" if self.exact else "no",
+            "where": "remote" if self.remote else "local",
+        }

@@ -1,0 +1,347 @@
+"""The couplings J of an Ising model, each structure at its own cost behind one small interface.
+
+Sign convention of all four: the pair energy is sum_{i<j} J_ij s_i s_j, so a negative J favours equal spins.
+
+========== ============================ ================ ======================
+structure  holds                        memory           work a state
+========== ============================ ================ ======================
+Dense      J, N x N                     N^2              N^2
+Sparse     the nonzero J_ij             nonzeros         nonzeros
+Bipartite  the block J, V x H           V H              V H
+Patterns   K patterns and a scale       K N              K N
+========== ============================ ================ ======================
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from rapid_ising.errors import InvalidProblemError
+from rapid_ising.typing import Floats, Indices, Reals
+
+
+def real_array(name: str, values: Any, ndim: int) -> Floats:
+    """Return ``values`` as a finite floating array of ``ndim`` dimensions; float32 stays float32."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidProblemError(f"{name} is ragged: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise InvalidProblemError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    if array.ndim != ndim:
+        raise InvalidProblemError(f"{name} must have {ndim} dimensions, not {array.ndim}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise InvalidProblemError(f"{name} has {array[where]!s} at {where}: every value must be finite")
+    return array
+
+
+def row_products(first: Floats, second: Floats) -> Reals:
+    """Return the scalar product of each pair of rows, summed in float64."""
+    products: Reals = np.einsum("ri,ri->r", first, second, dtype=np.float64)
+    return products
+
+
+class Couplings(ABC):
+    """What every structure of couplings can do."""
+
+    num_variables: int
+    dtype: np.dtype[Any]
+    layers: tuple[int, ...] | None = None
+    """Sizes of consecutive layers when only neighbouring layers are coupled, else None."""
+
+    @abstractmethod
+    def dot(self, states: Floats) -> Floats:
+        """Return J s for each row: sum_j J_ij s_j, shape (reads, N)."""
+
+    def across(self, states: Floats, source: int, target: int) -> Floats:
+        """Return what the spins of layer ``source`` add to the fields of the neighbour ``target``."""
+        raise InvalidProblemError(f"{type(self).__name__} couplings have no layers")
+
+    @abstractmethod
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:
+        """Return the dense block J[rows, columns]; a spin with itself gives 0."""
+
+    @abstractmethod
+    def scaled(self, factor: float) -> Couplings:
+        """Return the same structure with every J multiplied by ``factor``."""
+
+    @abstractmethod
+    def restricted(self, indices: Indices) -> Couplings:
+        """Return the couplings among the spins ``indices``, in increasing order."""
+
+    @abstractmethod
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:
+        """Return rows, columns and values of the couplings with i < j that are not zero."""
+
+    def energies(self, states: Floats) -> Reals:
+        """Return sum_{i<j} J_ij s_i s_j of each row, shape (reads,), in float64."""
+        return 0.5 * row_products(self.dot(states), states)
+
+    def to_dense(self) -> Floats:
+        """Return the symmetric N x N matrix; costs N^2 memory whatever the structure."""
+        everyone = np.arange(self.num_variables)
+        return self.submatrix(everyone, everyone)
+
+
+@final
+class Dense(Couplings):
+    """Couplings between any two spins, as a symmetric N x N matrix with a zero diagonal.
+
+    Examples
+    --------
+    >>> Dense([[0.0, -1.0], [-1.0, 0.0]]).energies(np.array([[1.0, 1.0], [1.0, -1.0]]))
+    array([-1.,  1.])
+    """
+
+    def __init__(self, matrix: npt.ArrayLike) -> None:
+        array = real_array("couplings", matrix, 2)
+        if array.shape[0] != array.shape[1]:
+            raise InvalidProblemError(f"couplings must be square, not {array.shape[0]} x {array.shape[1]}")
+        if np.diagonal(array).any():
+            where = int(np.flatnonzero(np.diagonal(array))[0])
+            raise InvalidProblemError(
+                f"couplings have {array[where, where]:g} on the diagonal at {where}: a spin with itself is "
+                "a constant, put it in the offset"
+            )
+        if not np.array_equal(array, array.T):
+            i, j = (int(x) for x in np.argwhere(array != array.T)[0])
+            raise InvalidProblemError(
+                f"couplings are not symmetric: J[{i},{j}] = {array[i, j]:g}, J[{j},{i}] = {array[j, i]:g}; "
+                "pass (J + J.T) / 2 for a sum over all ordered pairs, J + J.T for an upper triangle"
+            )
+        self.matrix = array
+        self.num_variables = array.shape[0]
+        self.dtype = array.dtype
+
+    def dot(self, states: Floats) -> Floats:  # noqa: D102
+        return states @ self.matrix
+
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        return self.matrix[np.ix_(rows, columns)]
+
+    def scaled(self, factor: float) -> Dense:  # noqa: D102
+        return Dense(self.matrix * self.dtype.type(factor))
+
+    def restricted(self, indices: Indices) -> Dense:  # noqa: D102
+        return Dense(self.submatrix(indices, indices))
+
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
+        rows, columns = np.nonzero(np.triu(self.matrix))
+        return rows, columns, self.matrix[rows, columns]
+
+
+@final
+class Sparse(Couplings):
+    """Couplings on the edges of a graph, as rows, columns and values; repeated pairs add up.
+
+    Examples
+    --------
+    >>> Sparse(3, [0, 1], [1, 2], [-1.0, 2.0]).dot(np.array([[1.0, 1.0, 1.0]]))
+    array([[-1.,  1.,  2.]])
+    """
+
+    def __init__(
+        self, num_variables: int, rows: npt.ArrayLike, columns: npt.ArrayLike, values: npt.ArrayLike
+    ) -> None:
+        data = real_array("couplings", values, 1)
+        i, j = np.asarray(rows, dtype=np.intp), np.asarray(columns, dtype=np.intp)
+        if not i.shape == j.shape == data.shape:
+            raise InvalidProblemError(
+                f"couplings need as many rows ({i.size}) as columns ({j.size}) and values ({data.size})"
+            )
+        if i.size and (min(i.min(), j.min()) < 0 or max(i.max(), j.max()) >= num_variables):
+            raise InvalidProblemError(f"couplings name a spin outside 0..{num_variables - 1}")
+        if (i == j).any():
+            raise InvalidProblemError(f"couplings join spin {int(i[i == j][0])} to itself")
+        half = sparse.coo_array((data, (i, j)), shape=(num_variables, num_variables))
+        self.matrix = sparse.csr_array(half + half.T)
+        self.num_variables = num_variables
+        self.dtype = data.dtype
+
+    def dot(self, states: Floats) -> Floats:  # noqa: D102
+        product: Floats = np.ascontiguousarray((self.matrix @ states.T).T)
+        return product
+
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        block: Floats = self.matrix[rows][:, columns].toarray()
+        return block
+
+    def scaled(self, factor: float) -> Sparse:  # noqa: D102
+        rows, columns, values = self.to_coo()
+        return Sparse(self.num_variables, rows, columns, values * self.dtype.type(factor))
+
+    def restricted(self, indices: Indices) -> Sparse:  # noqa: D102
+        kept = sparse.coo_array(sparse.triu(self.matrix[indices][:, indices], k=1))
+        return Sparse(len(indices), kept.row, kept.col, kept.data)
+
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
+        half = sparse.coo_array(sparse.triu(self.matrix, k=1))
+        kept = half.data != 0
+        return half.row[kept].astype(np.intp), half.col[kept].astype(np.intp), half.data[kept]
+
+
+@final
+class Bipartite(Couplings):
+    """Couplings between two layers: spins 0..V-1 with spins V..V+H-1, as one V x H block.
+
+    Examples
+    --------
+    >>> Bipartite([[-1.0, 2.0]]).energies(np.array([[1.0, 1.0, -1.0]]))
+    array([-3.])
+    """
+
+    def __init__(self, block: npt.ArrayLike) -> None:
+        self.block = real_array("couplings", block, 2)
+        self.layers: tuple[int, int] = (self.block.shape[0], self.block.shape[1])
+        self.num_variables = sum(self.layers)
+        self.dtype = self.block.dtype
+
+    def across(self, states: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        check_layers(self.layers, source, target)
+        return states @ (self.block if source < target else self.block.T)
+
+    def dot(self, states: Floats) -> Floats:  # noqa: D102
+        first, second = states[:, : self.layers[0]], states[:, self.layers[0] :]
+        return np.hstack([second @ self.block.T, first @ self.block])
+
+    def energies(self, states: Floats) -> Reals:  # noqa: D102
+        first, second = states[:, : self.layers[0]], states[:, self.layers[0] :]
+        return row_products(first @ self.block, second)
+
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        v = self.layers[0]
+        padded = np.zeros((self.layers[0] + 1, self.layers[1] + 1), self.dtype)
+        padded[:-1, :-1] = self.block
+        # Index -1 is the row or column of zeros, for pairs within one layer.
+        i = np.where(rows < v, rows, -1)[:, None]
+        j = np.where(columns >= v, columns - v, -1)[None, :]
+        k = np.where(columns < v, columns, -1)[None, :]
+        m = np.where(rows >= v, rows - v, -1)[:, None]
+        return padded[i, j] + padded[k, m]
+
+    def scaled(self, factor: float) -> Bipartite:  # noqa: D102
+        return Bipartite(self.block * self.dtype.type(factor))
+
+    def restricted(self, indices: Indices) -> Bipartite:  # noqa: D102
+        first = indices[indices < self.layers[0]]
+        second = indices[indices >= self.layers[0]] - self.layers[0]
+        return Bipartite(self.block[np.ix_(first, second)])
+
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
+        rows, columns = np.nonzero(self.block)
+        return rows, columns + self.layers[0], self.block[rows, columns]
+
+
+@final
+class Patterns(Couplings):
+    r"""Couplings of low rank from K patterns: J_ij = scale * sum_k xi_ki xi_kj for i != j.
+
+    With ``layers`` only spins of neighbouring layers are coupled. No N x N matrix is formed: a product
+    costs K N. This is Eq. 1 of arXiv:1910.01592 with scale = -1 / sqrt(K), in dimod's sign.
+
+    Parameters
+    ----------
+    patterns
+        The patterns xi, shape (K, N); any real values.
+    scale
+        The factor of every coupling.
+    layers
+        Sizes of consecutive layers that add up to N; None couples every pair.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a value is not finite or the layers do not add up to N.
+
+    Examples
+    --------
+    >>> xi = np.array([[1.0, 1.0, -1.0], [1.0, -1.0, 1.0]])
+    >>> Patterns(xi, scale=-0.5).energies(np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -1.0]]))
+    array([ 1., -1.])
+    """
+
+    def __init__(
+        self, patterns: npt.ArrayLike, scale: float = 1.0, layers: tuple[int, ...] | None = None
+    ) -> None:
+        self.patterns = real_array("patterns", patterns, 2)
+        self.dtype = self.patterns.dtype
+        self.num_variables = self.patterns.shape[1]
+        if not np.isfinite(scale):
+            raise InvalidProblemError(f"the scale of the patterns must be finite, not {scale}")
+        if layers is not None and (sum(layers) != self.num_variables or min(layers) < 0):
+            raise InvalidProblemError(
+                f"layers {layers} add up to {sum(layers)} where the patterns have {self.num_variables} spins"
+            )
+        self.scale = self.dtype.type(scale)
+        self.layers = layers
+        self._bounds = np.cumsum((0, *layers)) if layers is not None else np.array([0, self.num_variables])
+
+    def _layer(self, index: int) -> slice:
+        return slice(int(self._bounds[index]), int(self._bounds[index + 1]))
+
+    def across(self, states: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        check_layers(self.layers, source, target)
+        overlaps = states @ self.patterns[:, self._layer(source)].T
+        fields: Floats = self.scale * overlaps @ self.patterns[:, self._layer(target)]
+        return fields
+
+    def dot(self, states: Floats) -> Floats:  # noqa: D102
+        if self.layers is None:
+            own = states * np.einsum("ki,ki->i", self.patterns, self.patterns)
+            whole: Floats = self.scale * ((states @ self.patterns.T) @ self.patterns - own)
+            return whole
+        fields = np.zeros(states.shape, np.result_type(states, self.patterns))
+        for lower in range(len(self.layers) - 1):
+            below, above = self._layer(lower), self._layer(lower + 1)
+            fields[:, above] += self.across(states[:, below], lower, lower + 1)
+            fields[:, below] += self.across(states[:, above], lower + 1, lower)
+        return fields
+
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        block = self.scale * (self.patterns[:, rows].T @ self.patterns[:, columns])
+        if self.layers is None:
+            coupled = rows[:, None] != columns[None, :]
+        else:
+            layer = np.repeat(np.arange(len(self.layers)), self.layers)
+            coupled = np.abs(layer[rows][:, None] - layer[columns][None, :]) == 1
+        kept: Floats = np.where(coupled, block, self.dtype.type(0))
+        return kept
+
+    def scaled(self, factor: float) -> Patterns:  # noqa: D102
+        return Patterns(self.patterns, float(self.scale) * factor, self.layers)
+
+    def restricted(self, indices: Indices) -> Patterns:  # noqa: D102
+        layers = None
+        if self.layers is not None:
+            layers = tuple(np.diff(np.searchsorted(indices, self._bounds)).tolist())
+        return Patterns(self.patterns[:, indices], float(self.scale), layers)
+
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
+        # Blocks of rows keep the work space at about a million entries.
+        step = max(1, 2**20 // max(1, self.num_variables))
+        parts = []
+        for start in range(0, self.num_variables, step):
+            rows = np.arange(start, min(start + step, self.num_variables))
+            columns = np.arange(start, self.num_variables)
+            block = np.triu(self.submatrix(rows, columns), k=1)
+            i, j = np.nonzero(block)
+            parts.append((i + start, j + start, block[i, j]))
+        if not parts:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, self.dtype)
+        rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return rows, columns, values
+
+
+def check_layers(layers: tuple[int, ...] | None, source: int, target: int) -> None:
+    """Raise unless ``source`` and ``target`` are neighbouring layers."""
+    if layers is None or abs(source - target) != 1 or not 0 <= min(source, target) < len(layers) - 1:
+        raise InvalidProblemError(f"layers {source} and {target} of {layers} are not neighbours")

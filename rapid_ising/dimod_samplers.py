@@ -1,0 +1,210 @@
+"""dimod on both sides of the seam: any ``dimod.Sampler`` as a Backend, any Backend as a ``dimod.Sampler``."""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
+
+import dimod
+import networkx as nx
+import numpy as np
+from dimod.core.sampler import Sampler
+from dimod.core.structured import Structured
+
+from rapid_ising.backend import Backend, LocalBackend, Request
+from rapid_ising.capabilities import Capabilities
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import BackendError, InvalidParameterError
+from rapid_ising.typing import States
+from rapid_ising.validation import finite
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class WrappedSampler(LocalBackend):
+    """Any ``dimod.Sampler`` as a Backend.
+
+    By default it claims no temperature: its samples are taken as low-energy states. State ``beta``, with the
+    ``parameters`` that make it true, and the sampler is held to the Boltzmann law: a request at another
+    inverse temperature is sent with the energies scaled by the ratio.
+
+    Parameters
+    ----------
+    sampler
+        The sampler. Its ``sample`` is called in a thread, so that a deadline can be kept.
+    parameters
+        Keyword arguments of every call.
+    beta
+        The inverse temperature at which the sampler, with these parameters, obeys the Boltzmann law.
+    timeout
+        The most seconds one call may take when the request has no earlier deadline.
+
+    Raises
+    ------
+    BackendError
+        When the sampler raises; its own error is the cause.
+    DeadlineExceededError
+        When it takes too long. The call cannot be stopped from outside and may end later by itself.
+
+    Examples
+    --------
+    >>> WrappedSampler(dimod.ExactSolver()).sample(dimod.BQM({"a": 1.0}, {}, "SPIN")).first.sample
+    {'a': np.int8(-1)}
+    """
+
+    name: ClassVar[str] = "dimod"
+
+    sampler: Sampler
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    beta: float | None = None
+    timeout: float = 3600.0
+    capabilities: Capabilities = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        known = self.sampler.parameters
+        unknown = sorted(set(self.parameters) - set(known))
+        reserved = sorted({"num_reads", "seed", "initial_states"} & set(self.parameters))
+        if unknown or reserved:
+            raise InvalidParameterError(
+                f"{type(self.sampler).__name__} takes no parameters {', '.join(unknown + reserved)} here: "
+                "num_reads, seed and initial_states belong to sample(), the others must be its own"
+            )
+        if self.beta is not None:
+            finite("beta", self.beta, minimum=0, exclusive=True)
+        finite("timeout", self.timeout, minimum=0, exclusive=True)
+        topology: nx.Graph[Any] | None = None
+        largest = None
+        if isinstance(self.sampler, Structured):
+            topology = nx.Graph()
+            topology.add_nodes_from(self.sampler.nodelist)
+            topology.add_edges_from(self.sampler.edgelist)
+            largest = topology.number_of_nodes()
+        object.__setattr__(self, "name", f"dimod:{type(self.sampler).__name__}")
+        object.__setattr__(
+            self,
+            "capabilities",
+            Capabilities(
+                max_variables=largest,
+                temperature="none" if self.beta is None else "settable",
+                max_beta=None if self.beta is None else sys.float_info.max,
+                returns="multiset" if "num_reads" in known else "distinct",
+                seedable="seed" in known,
+                initial_states="initial_states" in known,
+            ),
+        )
+
+    def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
+        factor = 1.0 if self.beta is None else request.beta / self.beta
+        model = request.model if factor == 1.0 else request.model.scaled(factor)
+        arguments = dict(self.parameters)
+        known = self.sampler.parameters
+        if "num_reads" in known:
+            arguments["num_reads"] = request.num_reads
+        if "seed" in known:
+            # dwave-samplers' seeds are 31 or 32 bits wide.
+            arguments["seed"] = int(request.rng.integers(2**31))
+        labels = request.variables
+        if request.initial_states is not None:
+            arguments["initial_states"] = (request.initial_states, labels)
+        answer = self._call(model.to_bqm(variables=labels), arguments, request.deadline)
+        return self._rows(answer, request), {
+            "sampler": type(self.sampler).__name__,
+            "factor": factor,
+        }
+
+    def _call(self, bqm: dimod.BinaryQuadraticModel, arguments: dict[str, Any], deadline: Deadline) -> Any:
+        """Return the sampler's answer, or raise what it raised as the cause of an error of ours."""
+        outcome: dict[str, Any] = {}
+
+        def work() -> None:
+            try:
+                answer = self.sampler.sample(bqm, **arguments)
+                answer.resolve()
+                outcome["answer"] = answer
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
+                outcome["error"] = error
+
+        limit = deadline if deadline.remaining < self.timeout else Deadline(self.timeout)
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+        thread.start()
+        thread.join(max(0.0, limit.remaining))
+        if thread.is_alive():
+            raise limit.exceeded(self.name)
+        if "error" in outcome:
+            error = outcome["error"]
+            raise BackendError(f"{self.name} failed: {type(error).__name__}: {error}") from error
+        return outcome["answer"]
+
+    def _rows(self, answer: Any, request: Request) -> States:
+        """Return the answer's states as spins, one row a read."""
+        if not isinstance(answer, dimod.SampleSet):
+            raise BackendError(f"{self.name} returned a {type(answer).__name__}, not a SampleSet")
+        if set(answer.variables) != set(request.variables):
+            raise BackendError(f"{self.name} returned samples of other variables than it was asked for")
+        if len(answer) == 0:
+            raise BackendError(f"{self.name} returned no samples")
+        answer = answer.change_vartype(dimod.SPIN, inplace=False)
+        columns = [answer.variables.index(v) for v in request.variables]
+        rows: States = answer.record.sample[:, columns].astype(np.int8)
+        if self.capabilities.returns == "distinct":
+            best = np.argsort(answer.record.energy, kind="stable")[: request.num_reads]
+            return rows[best]
+        rows = np.repeat(rows, answer.record.num_occurrences, axis=0)
+        if len(rows) != request.num_reads:
+            raise BackendError(f"{self.name} returned {len(rows)} reads where {request.num_reads} were asked")
+        return rows
+
+
+@final
+class BackendSampler(Sampler):
+    """A Backend as a ``dimod.Sampler``, for composites and other people's code."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The keyword arguments of ``sample``, each with the capability it depends on."""
+        return {
+            "num_reads": ["max_reads"],
+            "beta": ["temperature"],
+            "seed": ["seedable"],
+            "initial_states": ["initial_states"],
+            "deadline": [],
+        }
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The backend's capabilities, and its name."""
+        facts = self.backend.capabilities
+        values = {f.name: getattr(facts, f.name) for f in dataclasses.fields(facts)}
+        return {"backend": self.backend.name, **values}
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
+        """Return ``backend.sample(bqm, **parameters)``; an unknown parameter is a TypeError."""
+        return self.backend.sample(bqm, **parameters)
+
+
+def as_dimod_sampler(backend: Backend | Sampler | str) -> Sampler:
+    """Return any backend as a ``dimod.Sampler``.
+
+    Examples
+    --------
+    >>> sampler = as_dimod_sampler("exact")
+    >>> sampler.sample_ising({"a": 1.0}, {}, beta=float("inf")).first.sample
+    {'a': np.int8(-1)}
+    """
+    if isinstance(backend, Sampler):
+        return backend
+    from rapid_ising.registry import as_backend
+
+    return BackendSampler(as_backend(backend))
+
+
+def unwrapped(sampler: Sampler) -> Backend | None:
+    """Return the Backend inside a sampler made by ``as_dimod_sampler``, else None."""
+    return sampler.backend if isinstance(sampler, BackendSampler) else None

@@ -1,0 +1,326 @@
+"""Exact Boltzmann averages, samples and ground states of small models, by visiting every state.
+
+Two ways, chosen by ``enumerate_model``. *Halves*: the N spins are cut into two halves a and b, and
+E(a, b) = E_a + E_b + a J b of all pairs comes from one matrix product, block by block. *Layers*: in a model
+of two layers the spins x of the larger one are independent given the smaller one s, so that they are summed
+out: sum_x exp(-beta E(s, x)) = exp(-beta (c + h s)) prod_a 2 cosh(beta f_a(s)).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import final
+
+import numpy as np
+
+from rapid_ising.couplings import row_products
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import InvalidParameterError, ProblemTooLargeError
+from rapid_ising.ising import IsingModel
+from rapid_ising.typing import Indices, Reals, States
+from rapid_ising.validation import inverse_temperature
+
+MAX_SPINS = 26
+"""The most spins of a model without layers."""
+MAX_LAYER = 22
+"""The most spins of the smaller layer of a model with two layers."""
+BLOCK = 2**20
+"""Entries of one block of work: eight megabytes."""
+NEGLIGIBLE = 1e-20
+"""States of lower probability are left out of averages: together they weigh less than 1e-13."""
+
+
+def spin_states(num_spins: int, indices: Indices) -> Reals:
+    """Return the states of the given indices; bit i of an index is spin i, a set bit is +1.
+
+    Examples
+    --------
+    >>> spin_states(2, np.arange(4)).astype(int).tolist()
+    [[-1, -1], [1, -1], [-1, 1], [1, 1]]
+    """
+    bits = (indices[:, None] >> np.arange(num_spins)[None, :]) & 1
+    return np.where(bits == 1, 1.0, -1.0)
+
+
+def log_2cosh_sums(values: Reals) -> Reals:
+    """Return sum_a log 2 cosh(x_a) of each row, without overflow; one exponential an entry.
+
+    The factors 1 + exp(-2|x|) lie in (1, 2], so 512 of them are multiplied before one logarithm.
+    """
+    size = np.abs(values)
+    total: Reals = size.sum(axis=1)
+    factors = np.exp(np.multiply(size, -2.0, out=size), out=size)
+    factors += 1.0
+    for start in range(0, values.shape[1], 512):
+        total += np.log(factors[:, start : start + 512].prod(axis=1))
+    return total
+
+
+def _blocks(total: int, width: int, deadline: Deadline) -> Iterator[Indices]:
+    step = max(1, BLOCK // max(1, width))
+    for start in range(0, total, step):
+        deadline.check("enumeration")
+        yield np.arange(start, min(start + step, total))
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """Averages under the Boltzmann law.
+
+    ``means`` is <s_i>, shape (N,). ``pairs`` is <s_i s_j>: for a model with two layers the block of the
+    first with the second layer (those of ``model.bipartition()``), else the whole N x N matrix.
+    """
+
+    means: Reals
+    pairs: Reals
+
+
+class Enumeration(ABC):
+    """Everything that can be known of a model at one inverse temperature, exactly.
+
+    At beta = infinity the law is uniform over the ground states.
+    """
+
+    beta: float
+    ground_energy: float
+    """The lowest energy of the model."""
+    _log_partition: float
+
+    @property
+    def log_partition(self) -> float:
+        """The logarithm of Z = sum_s exp(-beta E(s)), in nats."""
+        if math.isinf(self.beta):
+            raise InvalidParameterError("log Z has no limit at beta = infinity: ask at a finite beta")
+        return self._log_partition
+
+    @abstractmethod
+    def sample(self, num_reads: int, rng: np.random.Generator) -> States:
+        """Return independent draws from the Boltzmann law, shape (num_reads, N)."""
+
+    @abstractmethod
+    def moments(self) -> Moments:
+        """Return the exact means of the spins and of their products."""
+
+
+def enumerate_model(
+    model: IsingModel, beta: float = 1.0, deadline: float | Deadline | None = None
+) -> Enumeration:
+    r"""Visit every state of a small model.
+
+    .. math:: Z = \sum_s e^{-\beta E(s)}
+
+    Parameters
+    ----------
+    model
+        Up to 26 spins, or two layers of which the smaller has up to 22.
+    beta
+        The inverse temperature; infinity means the ground states.
+    deadline
+        The seconds that it may take.
+
+    Raises
+    ------
+    ProblemTooLargeError
+        If the model has too many spins for both ways.
+
+    Examples
+    --------
+    >>> exact = enumerate_model(IsingModel([1.0], np.zeros((1, 1))))
+    >>> round(float(exact.moments().means[0]), 6), round(float(-np.tanh(1.0)), 6)
+    (-0.761594, -0.761594)
+    """
+    limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+    inverse = inverse_temperature(beta)
+    check_enumerable(model)
+    layers = model.couplings.layers
+    summable = layers is not None and len(layers) == 2 and min(layers) <= MAX_LAYER
+    if not summable and model.num_variables <= MAX_SPINS:
+        return HalvesEnumeration(model, inverse, limit)
+    return LayersEnumeration(model, inverse, limit)
+
+
+def check_enumerable(model: IsingModel) -> None:
+    """Raise ProblemTooLargeError when ``enumerate_model`` cannot take the model."""
+    n = model.num_variables
+    if n <= MAX_SPINS:
+        return
+    split = model.bipartition()
+    smaller = min(split[0].couplings.layers or (n,)) if split is not None else n
+    if smaller > MAX_LAYER:
+        shape = (
+            f"two layers, the smaller of {smaller}" if split is not None else "a graph that is not bipartite"
+        )
+        raise ProblemTooLargeError(
+            f"enumeration takes {MAX_SPINS} spins, or two layers of which the smaller has {MAX_LAYER}; "
+            f"this model has {n} spins and {shape}: use a sampling backend, or a smaller model"
+        )
+
+
+def _tolerance(model: IsingModel, lowest: float) -> float:
+    """Return how far above the lowest energy a state still counts as a ground state."""
+    return 1e-9 * max(1.0, abs(lowest - model.offset))
+
+
+@final
+class HalvesEnumeration(Enumeration):
+    """All states of up to 26 spins, as pairs of half states."""
+
+    def __init__(self, model: IsingModel, beta: float, deadline: Deadline) -> None:
+        self.beta = beta
+        self._deadline = deadline
+        n = model.num_variables
+        self._cut = n // 2
+        first, second = np.arange(self._cut), np.arange(self._cut, n)
+        couplings = model.couplings.submatrix(np.arange(n), np.arange(n)).astype(np.float64)
+        fields = model.fields.astype(np.float64)
+        self._a = spin_states(self._cut, np.arange(2**self._cut))
+        self._b = spin_states(n - self._cut, np.arange(2 ** (n - self._cut)))
+
+        def inner(states: Reals, part: Indices) -> Reals:
+            energies: Reals = states @ fields[part]
+            energies += 0.5 * row_products(states @ couplings[np.ix_(part, part)], states)
+            return energies
+
+        self._energy_a = model.offset + inner(self._a, first)
+        self._energy_b = inner(self._b, second)
+        self._across = (self._a @ couplings[np.ix_(first, second)], self._b.T.copy())
+        rows = len(self._a)
+        self.ground_energy = min(float(self._energies(r).min()) for r in self._row_blocks(rows))
+        self._slack = _tolerance(model, self.ground_energy)
+        self._row_weights = np.concatenate([self._weights(r).sum(axis=1) for r in self._row_blocks(rows)])
+        self._total = float(self._row_weights.sum())
+        self._log_partition = -beta * self.ground_energy + math.log(self._total)
+
+    def _row_blocks(self, count: int) -> Iterator[Indices]:
+        return _blocks(count, len(self._b), self._deadline)
+
+    def _energies(self, rows: Indices) -> Reals:
+        energies = self._across[0][rows] @ self._across[1]
+        energies += self._energy_a[rows, None]
+        energies += self._energy_b[None, :]
+        return energies
+
+    def _weights(self, rows: Indices) -> Reals:
+        """Return exp(-beta (E - E_ground)), or 1 for ground states at beta = infinity."""
+        excess = self._energies(rows)
+        excess -= self.ground_energy
+        if math.isinf(self.beta):
+            return (excess <= self._slack).astype(np.float64)
+        return np.exp(np.multiply(excess, -self.beta, out=excess), out=excess)
+
+    def sample(self, num_reads: int, rng: np.random.Generator) -> States:  # noqa: D102
+        rows = rng.choice(len(self._a), size=num_reads, p=self._row_weights / self._total)
+        points = rng.random(num_reads)
+        columns = np.zeros(num_reads, dtype=np.intp)
+        unique, which = np.unique(rows, return_inverse=True)
+        for block in self._row_blocks(len(unique)):
+            weights = np.cumsum(self._weights(unique[block]), axis=1)
+            for place, row in zip(block, weights, strict=True):
+                reads = which == place
+                columns[reads] = np.searchsorted(row, points[reads] * row[-1], side="right")
+        return np.hstack([self._a[rows], self._b[columns]]).astype(np.int8)
+
+    def moments(self) -> Moments:  # noqa: D102
+        n1 = self._cut
+        n = n1 + self._b.shape[1]
+        row_p = self._row_weights / self._total
+        column_p = np.zeros(len(self._b))
+        pairs = np.eye(n)
+        for rows in self._row_blocks(len(self._a)):
+            weights = self._weights(rows)
+            column_p += weights.sum(axis=0) / self._total
+            pairs[:n1, n1:] += self._a[rows].T @ (weights @ self._b) / self._total
+        pairs[n1:, :n1] = pairs[:n1, n1:].T
+        pairs[:n1, :n1] = (self._a * row_p[:, None]).T @ self._a
+        pairs[n1:, n1:] = (self._b * column_p[:, None]).T @ self._b
+        return Moments(np.concatenate([row_p @ self._a, column_p @ self._b]), pairs)
+
+
+@final
+class LayersEnumeration(Enumeration):
+    """All states of the smaller of two layers, the larger one summed out."""
+
+    def __init__(self, model: IsingModel, beta: float, deadline: Deadline) -> None:
+        self.beta = beta
+        self._deadline = deadline
+        split = model.bipartition()
+        if split is None:
+            raise ProblemTooLargeError("the couplings of this model have no two layers")
+        layered, self._order = split
+        sizes = layered.couplings.layers
+        assert sizes is not None
+        first = np.arange(sizes[0])
+        second = np.arange(sizes[0], sizes[0] + sizes[1])
+        # In terms of the layered model: the small layer is enumerated, the large one summed out.
+        self._small_first = sizes[0] <= sizes[1]
+        self._small, self._large = (first, second) if self._small_first else (second, first)
+        self._fields = layered.fields.astype(np.float64)
+        self._block = layered.couplings.submatrix(self._small, self._large).astype(np.float64)
+        count = 2 ** len(self._small)
+        lowest = np.empty(count)
+        log_weights = np.empty(count)
+        for block in self._state_blocks(np.arange(count)):
+            states, large_fields = self._visit(block)
+            linear = states @ self._fields[self._small]
+            lowest[block] = model.offset + linear - np.abs(large_fields).sum(axis=1)
+            if math.isinf(beta):
+                # A spin in no field doubles the number of ground states.
+                scale = 1e-12 * np.abs(self._block).sum(axis=0)
+                log_weights[block] = math.log(2.0) * (np.abs(large_fields) <= scale).sum(axis=1)
+            else:
+                log_weights[block] = log_2cosh_sums(beta * large_fields) - beta * (model.offset + linear)
+        self.ground_energy = float(lowest.min())
+        if math.isinf(beta):
+            log_weights[lowest > self.ground_energy + _tolerance(model, self.ground_energy)] = -math.inf
+        highest = float(log_weights.max())
+        weights = np.exp(log_weights - highest)
+        self._log_partition = highest + math.log(float(weights.sum()))
+        self._probabilities = weights / weights.sum()
+
+    def _state_blocks(self, indices: Indices) -> Iterator[Indices]:
+        for block in _blocks(len(indices), self._block.shape[1], self._deadline):
+            yield indices[block]
+
+    def _visit(self, indices: Indices) -> tuple[Reals, Reals]:
+        """Return states of the small layer and the fields that they make on the large one."""
+        states = spin_states(len(self._small), indices)
+        return states, states @ self._block + self._fields[self._large]
+
+    def _large_means(self, fields: Reals) -> Reals:
+        """Return the means of the large layer's spins in their fields."""
+        if math.isinf(self.beta):
+            scale = 1e-12 * np.abs(self._block).sum(axis=0)
+            return np.where(np.abs(fields) <= scale, 0.0, -np.sign(fields))
+        return np.tanh(-self.beta * fields)
+
+    def sample(self, num_reads: int, rng: np.random.Generator) -> States:  # noqa: D102
+        chosen = rng.choice(len(self._probabilities), size=num_reads, p=self._probabilities)
+        layered = np.empty((num_reads, len(self._order)), np.int8)
+        for reads in _blocks(num_reads, self._block.shape[1], self._deadline):
+            states, fields = self._visit(chosen[reads])
+            up = 2.0 * rng.random(fields.shape) - 1.0 < self._large_means(fields)
+            layered[np.ix_(reads, self._small)] = states
+            layered[np.ix_(reads, self._large)] = 2 * up - 1
+        result = np.empty_like(layered)
+        result[:, self._order] = layered
+        return result
+
+    def moments(self) -> Moments:  # noqa: D102
+        small = np.zeros(len(self._small))
+        large = np.zeros(len(self._large))
+        pairs = np.zeros(self._block.shape)
+        for block in self._state_blocks(np.flatnonzero(self._probabilities > NEGLIGIBLE)):
+            states, fields = self._visit(block)
+            weighted = states * self._probabilities[block, None]
+            expected = self._large_means(fields)
+            small += weighted.sum(axis=0)
+            large += self._probabilities[block] @ expected
+            pairs += weighted.T @ expected
+        means = np.empty(len(self._order))
+        means[self._order[self._small]] = small
+        means[self._order[self._large]] = large
+        # The first layer of the model is the enumerated one unless it is the larger.
+        return Moments(means, pairs if self._small_first else pairs.T)

@@ -1,0 +1,100 @@
+"""The errors that rapid-ising raises: one tree, so that one ``except`` catches them all.
+
+::
+
+    RapidIsingError
+    ├── InvalidProblemError      ValueError    fields or couplings that are no Ising problem
+    ├── InvalidDataError         ValueError    training data or states that a model cannot take
+    ├── InvalidParameterError    ValueError    an argument out of its range
+    ├── ProblemTooLargeError     ValueError    more spins than the machine or method can hold
+    ├── CapabilityError          ValueError    a request that the machine cannot serve
+    ├── CheckpointError          ValueError    a file that is damaged, or of another model
+    ├── UnknownOptionError       TypeError     an option that the backend does not have
+    ├── UnknownNameError         LookupError   a name that is in no list
+    │   └── UnknownBackendError
+    ├── MissingDependencyError   ImportError   a package to install, with its pip line
+    ├── DuplicateBackendError    RuntimeError  two distributions that register one name
+    ├── BackendLoadError         RuntimeError  a backend whose own code fails when imported
+    └── BackendError             RuntimeError  a machine that failed; its own error is the cause
+        └── DeadlineExceededError  TimeoutError
+
+Each leaf also inherits the builtin that a caller would expect. A message says what is wrong, with which
+number, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RapidIsingError(Exception):
+    """The root of every error that rapid-ising raises on purpose."""
+
+
+class InvalidProblemError(RapidIsingError, ValueError):
+    """Fields or couplings do not make an Ising problem."""
+
+
+class InvalidDataError(RapidIsingError, ValueError):
+    """Data or states have the wrong width, or values that are not spins."""
+
+
+class InvalidParameterError(RapidIsingError, ValueError):
+    """An argument is out of its range."""
+
+
+class ProblemTooLargeError(RapidIsingError, ValueError):
+    """A problem has more spins than the machine or the method can hold."""
+
+
+class CapabilityError(RapidIsingError, ValueError):
+    """A request asks for something that the machine cannot do."""
+
+
+class CheckpointError(RapidIsingError, ValueError):
+    """A checkpoint or model file is damaged, or belongs to another model."""
+
+
+class UnknownOptionError(RapidIsingError, TypeError):
+    """A backend was given an option that it does not have."""
+
+
+class UnknownNameError(RapidIsingError, LookupError):
+    """A name is not in the list that it should come from."""
+
+    @classmethod
+    def among(cls, kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+        """Build the error for ``name``, with the nearest names first.
+
+        >>> print(UnknownNameError.among("optimizer", "adma", ["adam", "sgd"]))
+        unknown optimizer 'adma': did you mean 'adam'? Known: adam, sgd
+        """
+        known = sorted(names)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        return cls(f"unknown {kind} {name!r}: {hint}Known: {', '.join(known) or 'none'}")
+
+
+class UnknownBackendError(UnknownNameError):
+    """No installed distribution registers a backend of this name."""
+
+
+class MissingDependencyError(RapidIsingError, ImportError):
+    """An optional package is not installed; the message carries the exact pip line."""
+
+
+class DuplicateBackendError(RapidIsingError, RuntimeError):
+    """Two installed distributions register a backend of the same name."""
+
+
+class BackendLoadError(RapidIsingError, RuntimeError):
+    """A backend is installed, but its own code fails while it is imported."""
+
+
+class BackendError(RapidIsingError, RuntimeError):
+    """A machine or a sampler failed; the original error is the ``__cause__``."""
+
+
+class DeadlineExceededError(BackendError, TimeoutError):
+    """A wait was longer than its deadline."""

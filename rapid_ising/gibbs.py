@@ -1,0 +1,136 @@
+"""Gibbs sampling: each spin drawn from its law given the others, block by block or spin by spin.
+
+In dimod's sign a spin in the local field f has P(s = +1) = 1 / (1 + exp(2 beta f)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.couplings import Patterns, Sparse
+from rapid_ising.deadline import Deadline
+from rapid_ising.ising import IsingModel
+from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse
+from rapid_ising.typing import Floats, States
+
+
+def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Floats:
+    r"""Draw independent spins in their fields.
+
+    .. math:: P(s = +1) = \frac{1}{1 + e^{2 \beta f}} = \frac{1 + \tanh(-\beta f)}{2}
+
+    Parameters
+    ----------
+    fields
+        The local fields f in dimod's sign, any shape, float32 or float64.
+    beta
+        The inverse temperature; at infinity the spins go against their fields and ties are drawn evenly.
+    rng
+        Where the random numbers come from.
+
+    Returns
+    -------
+    Floats
+        Spins -1 and +1 in the shape and type of ``fields``.
+
+    Examples
+    --------
+    >>> sample_spins(np.array([[-5.0, 5.0]]), float("inf"), np.random.default_rng(0))
+    array([[ 1., -1.]])
+    """
+    points = rng.random(fields.shape, dtype=fields.dtype.type)
+    points *= 2
+    points -= 1
+    if math.isinf(beta):
+        return np.where(fields == 0, np.copysign(1, points), -np.sign(fields))
+    means = np.tanh(np.multiply(fields, fields.dtype.type(-beta)))
+    means -= points
+    return np.copysign(fields.dtype.type(1), means)
+
+
+def gibbs_sweeps(
+    model: IsingModel,
+    states: npt.ArrayLike,
+    sweeps: int,
+    beta: float,
+    rng: np.random.Generator,
+    deadline: Deadline | None = None,
+) -> States:
+    """Return the states after ``sweeps`` sweeps over all spins, each row a chain of its own.
+
+    A model of two layers is updated layer by layer, the second one first; any other spin by spin.
+
+    Parameters
+    ----------
+    model
+        The Ising model.
+    states
+        The states to start from, shape (chains, N).
+    sweeps
+        How often every spin is drawn.
+    beta
+        The inverse temperature; infinity lets each spin relax against its field.
+    rng
+        Where the random numbers come from.
+    deadline
+        Checked after each sweep of a layered model and each ten of another.
+
+    Examples
+    --------
+    >>> ferromagnet = IsingModel([0.1, 0.0], [[0, -9], [-9, 0]])
+    >>> gibbs_sweeps(ferromagnet, [[1, -1]], 3, float("inf"), np.random.default_rng(0))
+    array([[-1, -1]], dtype=int8)
+    """
+    limit = deadline or Deadline(None)
+    start = np.array(states, dtype=np.int8, ndmin=2)
+    layers = model.couplings.layers
+    if layers is not None and len(layers) == 2:
+        return _block_sweeps(model, start, sweeps, beta, rng, limit)
+    return _single_spin_sweeps(model, start, sweeps, beta, rng, limit)
+
+
+def _block_sweeps(
+    model: IsingModel,
+    states: States,
+    sweeps: int,
+    beta: float,
+    rng: np.random.Generator,
+    limit: Deadline,
+) -> States:
+    assert model.couplings.layers is not None
+    cut = model.couplings.layers[0]
+    fields = model.fields.astype(model.dtype)
+    first = states[:, :cut].astype(model.dtype)
+    second = states[:, cut:].astype(model.dtype)
+    for _ in range(sweeps):
+        second = sample_spins(model.couplings.across(first, 0, 1) + fields[cut:], beta, rng)
+        first = sample_spins(model.couplings.across(second, 1, 0) + fields[:cut], beta, rng)
+        limit.check("Gibbs sampling")
+    return np.hstack([first, second]).astype(np.int8)
+
+
+def _single_spin_sweeps(
+    model: IsingModel,
+    states: States,
+    sweeps: int,
+    beta: float,
+    rng: np.random.Generator,
+    limit: Deadline,
+) -> States:
+    couplings = model.couplings
+    fields = model.fields.astype(model.dtype)
+    states = np.ascontiguousarray(states)
+    for done in range(0, sweeps, 10):
+        count = min(10, sweeps - done)
+        if isinstance(couplings, Patterns) and couplings.layers is None:
+            sweep_patterns(states, fields, couplings.patterns, float(couplings.scale), beta, count, rng)
+        elif isinstance(couplings, Sparse):
+            matrix = couplings.matrix
+            sweep_sparse(states, fields, matrix.indptr, matrix.indices, matrix.data, beta, count, rng)
+        else:
+            sweep_dense(states, fields, couplings.to_dense(), beta, count, rng)
+        limit.check("Gibbs sampling")
+    return states

@@ -1,0 +1,235 @@
+"""The Ising model: fields, couplings and an offset, with energies of many states at once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, final
+
+import dimod
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from rapid_ising.couplings import Bipartite, Couplings, Dense, Sparse, real_array
+from rapid_ising.errors import InvalidProblemError
+from rapid_ising.typing import Floats, Indices, Reals
+from rapid_ising.validation import spins
+
+SPARSE_BELOW = 0.1
+"""A model read from a BQM keeps a matrix once this share of its pairs is coupled."""
+MAX_BLOCK = 2**26
+"""The most entries of a block of couplings that is formed to use that a graph is bipartite."""
+
+
+@final
+class IsingModel:
+    r"""An Ising problem of N spins, in dimod's sign.
+
+    .. math:: E(s) = c + \sum_i h_i s_i + \sum_{i<j} J_{ij} s_i s_j, \quad s_i = \pm 1,
+
+    which a machine minimises, or samples from exp(-beta E).
+
+    Parameters
+    ----------
+    fields
+        The fields h, shape (N,).
+    couplings
+        A ``Couplings`` (Dense, Sparse, Bipartite, Patterns) of N spins, or a symmetric N x N matrix.
+    offset
+        The constant c.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a value is not finite or the shapes do not fit.
+
+    Examples
+    --------
+    >>> model = IsingModel([0.5, 0.0], [[0.0, -1.0], [-1.0, 0.0]])
+    >>> model.energies([[1, 1], [-1, -1]])
+    array([-0.5, -1.5])
+    """
+
+    def __init__(
+        self, fields: npt.ArrayLike, couplings: Couplings | npt.ArrayLike, offset: float = 0.0
+    ) -> None:
+        self.fields = real_array("fields", fields, 1)
+        self.couplings = couplings if isinstance(couplings, Couplings) else Dense(couplings)
+        if not np.isfinite(offset):
+            raise InvalidProblemError(f"the offset must be finite, not {offset}")
+        self.offset = float(offset)
+        if len(self.fields) != self.couplings.num_variables:
+            raise InvalidProblemError(
+                f"{len(self.fields)} fields do not fit couplings of {self.couplings.num_variables} spins"
+            )
+
+    @property
+    def num_variables(self) -> int:
+        """The number of spins N."""
+        return len(self.fields)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The floating type of the energies' arithmetic."""
+        return np.result_type(self.fields, self.couplings.dtype)
+
+    def __repr__(self) -> str:
+        return f"IsingModel({self.num_variables} spins, {type(self.couplings).__name__})"
+
+    def _rows(self, states: npt.ArrayLike) -> Floats:
+        return spins("states", states, self.num_variables).astype(self.dtype)
+
+    def energies(self, states: npt.ArrayLike) -> Reals:
+        """Return E of each row of ``states``, shape (reads,), in float64."""
+        rows = self._rows(states)
+        linear = rows @ self.fields.astype(self.dtype)
+        energies: Reals = self.offset + linear.astype(np.float64) + self.couplings.energies(rows)
+        return energies
+
+    def local_fields(self, states: npt.ArrayLike) -> Floats:
+        """Return f_i = h_i + sum_j J_ij s_j for each row; flipping spin i changes E by -2 s_i f_i."""
+        return self.couplings.dot(self._rows(states)) + self.fields
+
+    def scaled(self, factor: float) -> IsingModel:
+        """Return the model of energy ``factor`` * E."""
+        return IsingModel(
+            self.fields * self.fields.dtype.type(factor),
+            self.couplings.scaled(factor),
+            self.offset * factor,
+        )
+
+    def clamp(self, values: npt.ArrayLike) -> tuple[IsingModel, Indices]:
+        """Fix some spins and return the model of the others, with their indices.
+
+        Parameters
+        ----------
+        values
+            One number a spin: -1 or +1 fixes it, 0 leaves it free; shape (N,).
+
+        Returns
+        -------
+        tuple
+            The model of the free spins, whose energies equal the whole model's, and the indices of those
+            spins in this model.
+
+        Examples
+        --------
+        >>> part, free = IsingModel([0.5, 0.0], [[0, -1], [-1, 0]]).clamp([0, 1])
+        >>> part.fields, part.offset, free
+        (array([-0.5]), 0.0, array([0]))
+        """
+        fixed = np.asarray(values)
+        if fixed.shape != (self.num_variables,) or not np.isin(fixed, (-1, 0, 1)).all():
+            raise InvalidProblemError(
+                f"clamped values must be {self.num_variables} numbers, each -1, +1 or 0 for a free spin"
+            )
+        free = np.flatnonzero(fixed == 0)
+        state = fixed.astype(self.dtype)[np.newaxis]
+        fields = self.fields + self.couplings.dot(state)[0]
+        offset = self.offset + float(state[0] @ self.fields) + float(self.couplings.energies(state)[0])
+        return IsingModel(fields[free], self.couplings.restricted(free), offset), free
+
+    def bipartition(self) -> tuple[IsingModel, Indices] | None:
+        """Return an equal model whose couplings have two layers, and the order of its spins.
+
+        Spin n of the result is spin ``order[n]`` of this model. None when the graph of the couplings is not
+        bipartite, or so large and thin that the block of the two layers would be mostly zeros.
+        """
+        layers = self.couplings.layers
+        if layers is not None and len(layers) == 2:
+            return self, np.arange(self.num_variables)
+        rows, columns, values = self.couplings.to_coo()
+        n = self.num_variables
+        if len(values) > n * n / 4:
+            return None
+        # In the double cover, each spin twice and every edge from one copy to the other, the copies of a
+        # spin are connected just when the spin lies on an odd cycle.
+        cover = sparse.coo_array(
+            (np.ones(2 * len(rows)), (np.r_[rows, columns], np.r_[columns, rows] + n)),
+            shape=(2 * n, 2 * n),
+        )
+        label = sparse.csgraph.connected_components(cover, directed=False)[1]
+        if (label[:n] == label[n:]).any():
+            return None
+        side = label[:n] > label[n:]
+        order = np.argsort(side, kind="stable")
+        first = int((~side).sum())
+        if first * (n - first) > MAX_BLOCK:
+            return None
+        place = np.empty_like(order)
+        place[order] = np.arange(n)
+        block = np.zeros((first, n - first), self.couplings.dtype)
+        low, high = np.minimum(place[rows], place[columns]), np.maximum(place[rows], place[columns])
+        block[low, high - first] = values
+        return IsingModel(self.fields[order], Bipartite(block), self.offset), order
+
+    @classmethod
+    def from_bqm(cls, bqm: dimod.BinaryQuadraticModel) -> IsingModel:
+        """Return the model of ``bqm``, its spins in the order of ``canonical_variables(bqm)``.
+
+        Binary variables x become spins s = 2x - 1 of the same energy.
+
+        Examples
+        --------
+        >>> bqm = dimod.BinaryQuadraticModel({"a": 1.0}, {("a", "b"): 2.0}, 0.0, "BINARY")
+        >>> model = IsingModel.from_bqm(bqm)
+        >>> model.fields, model.offset
+        (array([1. , 0.5]), 1.0)
+        """
+        if bqm.dtype == object:
+            bqm = dimod.BinaryQuadraticModel(bqm, dtype=np.float64)
+        spin = bqm if bqm.vartype is dimod.SPIN else bqm.change_vartype(dimod.SPIN, inplace=False)
+        n = spin.num_variables
+        # dimod's annotation forgets that labels are returned only on request.
+        vectors: Any = spin.to_numpy_vectors(variable_order=canonical_variables(bqm))
+        fields, (rows, columns, values), offset = vectors
+        pairs = n * (n - 1) / 2
+        couplings: Couplings
+        if n > 64 and len(values) < SPARSE_BELOW * pairs:
+            couplings = Sparse(n, rows, columns, values)
+        else:
+            matrix = np.zeros((n, n), values.dtype if len(values) else np.float64)
+            matrix[rows, columns] = values
+            matrix[columns, rows] = values
+            couplings = Dense(matrix)
+        return cls(fields, couplings, float(offset))
+
+    def to_bqm(
+        self,
+        vartype: dimod.typing.VartypeLike = "SPIN",
+        variables: Sequence[Hashable] | None = None,
+    ) -> dimod.BinaryQuadraticModel:
+        """Return the model as a BQM of ``vartype``, built from arrays.
+
+        Examples
+        --------
+        >>> IsingModel([1.0, 0.0], [[0, 2], [2, 0]]).to_bqm().quadratic
+        {(1, 0): 2.0}
+        """
+        labels = list(range(self.num_variables)) if variables is None else list(variables)
+        if len(labels) != self.num_variables:
+            raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
+        if isinstance(self.couplings, Dense) and variables is None:
+            # dimod reads a whole matrix three times faster than its nonzero triplets.
+            bqm = dimod.BinaryQuadraticModel(
+                self.fields, np.triu(self.couplings.matrix), self.offset, dimod.SPIN
+            )
+        else:
+            rows, columns, values = self.couplings.to_coo()
+            bqm = dimod.BinaryQuadraticModel.from_numpy_vectors(
+                self.fields, (rows, columns, values), self.offset, dimod.SPIN, variable_order=labels
+            )
+        wanted = dimod.as_vartype(vartype)
+        return bqm if wanted is dimod.SPIN else bqm.change_vartype(wanted, inplace=False)
+
+
+def canonical_variables(bqm: dimod.BinaryQuadraticModel) -> list[Hashable]:
+    """Return the labels of ``bqm`` sorted where they can be, else in order of insertion.
+
+    One order for one model: built in another order it gives the same samples for the same seed.
+    """
+    labels: Iterable[Any] = bqm.variables
+    try:
+        return sorted(labels)
+    except TypeError:
+        return list(labels)
