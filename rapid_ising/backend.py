@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
@@ -12,7 +13,7 @@ import dimod
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.capabilities import Capabilities
+from rapid_ising.capabilities import Capabilities, Returns
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     BackendError,
@@ -23,7 +24,7 @@ from rapid_ising.errors import (
 from rapid_ising.ising import IsingModel, canonical_variables
 from rapid_ising.job import FinishedJob, Job
 from rapid_ising.typing import States
-from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, spins
+from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, rectangular, spins
 
 Problem = IsingModel | dimod.BinaryQuadraticModel
 
@@ -41,16 +42,25 @@ class Request:
     deadline: Deadline
     variables: list[Hashable]
     vartype: dimod.Vartype
+    returns: Returns
     provenance: dict[str, Any]
 
     def sampleset(self, states: npt.ArrayLike, stages: list[dict[str, Any]]) -> dimod.SampleSet:
-        """Return ``states`` in the asker's variables and vartype, energies recomputed from the problem."""
-        rows = np.ascontiguousarray(states, dtype=np.int8)
-        if rows.ndim != 2 or rows.shape[1] != self.model.num_variables or (np.abs(rows) != 1).any():
-            raise BackendError(
-                f"{self.provenance['backend']} returned an array of shape {rows.shape} where rows of "
-                f"{self.model.num_variables} spins are needed"
-            )
+        """Return ``states`` in the asker's variables and vartype, energies recomputed from the problem.
+
+        Raises
+        ------
+        BackendError
+            If they are not rows of spins, or not as many as were asked.
+        """
+        name = self.provenance["backend"]
+        try:
+            rows = spins("its answer", states, self.model.num_variables)
+        except InvalidDataError as error:
+            raise BackendError(f"{name} returned no states of this problem: {error}") from error
+        fewest = self.num_reads if self.returns == "multiset" else 1
+        if not fewest <= len(rows) <= self.num_reads:
+            raise BackendError(f"{name} returned {len(rows)} reads where {self.num_reads} were asked")
         samples: dimod.SampleSet = dimod.SampleSet.from_samples(
             (rows if self.vartype is dimod.SPIN else (rows + 1) // 2, self.variables),
             vartype=self.vartype,
@@ -139,9 +149,16 @@ class Backend(ABC):
     ) -> Job:
         """Start what ``sample`` does and return its Job; local machines finish at once."""
         request = self._request(problem, num_reads, beta, seed, initial_states, deadline)
+        self._refuse(request)
+        return self._submit(request)
+
+    def check(self, problem: Problem, *, num_reads: int = 1, beta: float = 1.0) -> None:
+        """Raise what ``sample`` would raise when the machine cannot serve the request; sends nothing."""
+        self._refuse(self._request(problem, num_reads, beta, None, None, None))
+
+    def _refuse(self, request: Request) -> None:
         self.capabilities.check(self.name, request.model, request.num_reads, request.variables)
         self._check(request)
-        return self._submit(request)
 
     def for_refresh(self, sweeps: int) -> Self:
         """Return this machine set to run ``sweeps`` sweeps when it starts from given states.
@@ -189,7 +206,7 @@ class Backend(ABC):
             "num_reads": reads,
             "beta": inverse,
             "temperature": self.capabilities.temperature,
-            "seed": seed if isinstance(seed, int) else None,
+            "seed": int(seed) if isinstance(seed, numbers.Integral) else None,
         }
         return Request(
             model,
@@ -200,6 +217,7 @@ class Backend(ABC):
             Deadline(deadline),
             variables,
             vartype,
+            self.capabilities.returns,
             provenance,
         )
 
@@ -238,7 +256,7 @@ def _initial_states(given: Any, variables: list[Hashable], vartype: dimod.Vartyp
         columns = [given.variables.index(v) for v in variables]
         given = np.repeat(given.record.sample, given.record.num_occurrences, axis=0)[:, columns]
     if vartype is dimod.BINARY:
-        bits = np.asarray(given)
+        bits = rectangular("initial_states", given)
         if not np.isin(bits, (0, 1)).all():
             raise InvalidDataError("initial_states of a binary problem must be 0 or 1")
         given = 2 * bits.astype(np.int8) - 1

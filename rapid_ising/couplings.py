@@ -23,6 +23,7 @@ from scipy import sparse
 
 from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
+from rapid_ising.validation import positive_integer
 
 
 def real_array(name: str, values: Any, ndim: int) -> Floats:
@@ -40,7 +41,8 @@ def real_array(name: str, values: Any, ndim: int) -> Floats:
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise InvalidProblemError(f"{name} has {array[where]!s} at {where}: every value must be finite")
+        place = f" at {where}" if where else ""
+        raise InvalidProblemError(f"{name} has {array[where]!s}{place}: every value must be finite")
     return array
 
 
@@ -153,7 +155,12 @@ class Sparse(Couplings):
         self, num_variables: int, rows: npt.ArrayLike, columns: npt.ArrayLike, values: npt.ArrayLike
     ) -> None:
         data = real_array("couplings", values, 1)
-        i, j = np.asarray(rows, dtype=np.intp), np.asarray(columns, dtype=np.intp)
+        positive_integer("num_variables", num_variables, minimum=0)
+        i, j = np.asarray(rows), np.asarray(columns)
+        for indices in (i, j):
+            if indices.size and indices.dtype.kind not in "iu":
+                raise InvalidProblemError(f"couplings need whole numbers as indices, not {indices.dtype}")
+        i, j = i.astype(np.intp), j.astype(np.intp)
         if not i.shape == j.shape == data.shape:
             raise InvalidProblemError(
                 f"couplings need as many rows ({i.size}) as columns ({j.size}) and values ({data.size})"
@@ -275,13 +282,12 @@ class Patterns(Couplings):
         self.patterns = real_array("patterns", patterns, 2)
         self.dtype = self.patterns.dtype
         self.num_variables = self.patterns.shape[1]
-        if not np.isfinite(scale):
-            raise InvalidProblemError(f"the scale of the patterns must be finite, not {scale}")
+        factor = real_array("scale", scale, 0)
         if layers is not None and (sum(layers) != self.num_variables or min(layers) < 0):
             raise InvalidProblemError(
                 f"layers {layers} add up to {sum(layers)} where the patterns have {self.num_variables} spins"
             )
-        self.scale = self.dtype.type(scale)
+        self.scale = self.dtype.type(factor)
         self.layers = layers
         self._bounds = np.cumsum((0, *layers)) if layers is not None else np.array([0, self.num_variables])
 
@@ -291,7 +297,9 @@ class Patterns(Couplings):
     def across(self, states: Floats, source: int, target: int) -> Floats:  # noqa: D102
         check_layers(self.layers, source, target)
         overlaps = states @ self.patterns[:, self._layer(source)].T
-        fields: Floats = self.scale * overlaps @ self.patterns[:, self._layer(target)]
+        # The scale last: sums over +-1 patterns stay whole numbers, so that fields which cancel are 0.
+        fields: Floats = overlaps @ self.patterns[:, self._layer(target)]
+        fields *= self.scale
         return fields
 
     def dot(self, states: Floats) -> Floats:  # noqa: D102

@@ -27,8 +27,8 @@ MAX_SPINS = 26
 """The most spins of a model without layers."""
 MAX_LAYER = 22
 """The most spins of the smaller layer of a model with two layers."""
-BLOCK = 2**20
-"""Entries of one block of work: eight megabytes."""
+BLOCK = 2**16
+"""Entries of one block of work: half a megabyte, which stays in the cache."""
 NEGLIGIBLE = 1e-20
 """States of lower probability are left out of averages: together they weigh less than 1e-13."""
 

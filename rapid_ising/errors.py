@@ -9,6 +9,7 @@
     ├── ProblemTooLargeError     ValueError    more spins than the machine or method can hold
     ├── CapabilityError          ValueError    a request that the machine cannot serve
     ├── CheckpointError          ValueError    a file that is damaged, or of another model
+    ├── DivergenceError          ArithmeticError  parameters that are no longer finite
     ├── UnknownOptionError       TypeError     an option that the backend does not have
     ├── UnknownNameError         LookupError   a name that is in no list
     │   └── UnknownBackendError
@@ -54,6 +55,10 @@ class CapabilityError(RapidIsingError, ValueError):
 
 class CheckpointError(RapidIsingError, ValueError):
     """A checkpoint or model file is damaged, or belongs to another model."""
+
+
+class DivergenceError(RapidIsingError, ArithmeticError):
+    """Training has run away: a parameter is no longer finite."""
 
 
 class UnknownOptionError(RapidIsingError, TypeError):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 
+REAL = (int, float, np.integer, np.floating)
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 
 
@@ -30,7 +31,7 @@ def finite(
     maximum: float = math.inf,
 ) -> float:
     """Return ``value`` as a finite float between ``minimum`` and ``maximum``."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, REAL) or not math.isfinite(value):
         raise InvalidParameterError(f"{name} must be a finite number, not {value!r}")
     if value < minimum or (exclusive and value == minimum) or value > maximum:
         low = "more than" if exclusive else "at least"
@@ -41,18 +42,23 @@ def finite(
 
 def inverse_temperature(value: Any, name: str = "beta") -> float:
     """Return ``value`` as an inverse temperature: zero or more, infinity included."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, REAL) or not value >= 0:
         raise InvalidParameterError(
             f"{name} must be a number from 0 to infinity (infinity asks for ground states), not {value!r}"
         )
     return float(value)
 
 
-def generator(seed: Seed) -> np.random.Generator:
-    """Return the one generator of a call; a Generator is used as it is, and so advances."""
+def generator(seed: Seed, stream: int = 0) -> np.random.Generator:
+    """Return the one generator of a call; a Generator is used as it is, and so advances.
+
+    The same int gives independent numbers in another ``stream``: a model and its training, both with seed 0,
+    do not share their random numbers.
+    """
     if isinstance(seed, np.random.Generator | np.random.SeedSequence) or seed is None:
         return np.random.default_rng(seed)
-    return np.random.default_rng(positive_integer("seed", seed, minimum=0))
+    number = positive_integer("seed", seed, minimum=0)
+    return np.random.default_rng(np.random.SeedSequence(number, spawn_key=(stream,) if stream else ()))
 
 
 def rectangular(name: str, values: Any) -> npt.NDArray[Any]:

@@ -1,0 +1,80 @@
+"""Data sets by name, and from files of arrays."""
+
+from __future__ import annotations
+
+import os
+import re
+import tokenize
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.datasets.arrays import from_array
+from rapid_ising.datasets.bars_stripes import bars_and_stripes, stripes
+from rapid_ising.datasets.dataset import Dataset
+from rapid_ising.errors import InvalidDataError, UnknownNameError
+from rapid_ising.validation import Seed
+
+BY_SIDE: dict[str, Callable[..., Dataset]] = {"stripes": stripes, "bars-and-stripes": bars_and_stripes}
+
+
+def load(source: str | os.PathLike[str], *, test_share: float | None = None, seed: Seed = 0) -> Dataset:
+    """Return a data set by its name or from a file of spins.
+
+    Parameters
+    ----------
+    source
+        "stripes" or "bars-and-stripes", with the side after a hyphen unless it is 4 ("stripes-6"), or the
+        path of a .npy file for ``from_array``: a text that ends in .npy or has a slash, or a Path.
+    test_share
+        The share of images that is held out; left out, what the data set itself takes.
+    seed
+        An int or a numpy Generator that draws them.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no data set of that name and it is not a path either.
+    InvalidDataError
+        If the file is missing, damaged, or holds no array of spins.
+    InvalidParameterError
+        If the side or ``test_share`` is out of range.
+
+    Examples
+    --------
+    >>> load("stripes-6")
+    Dataset('stripes-6': 62 images of 6 x 6, 50 to train on, 12 held out)
+    """
+    split: dict[str, Any] = {"seed": seed} if test_share is None else {"seed": seed, "test_share": test_share}
+    if isinstance(source, str):
+        named = re.fullmatch(f"({'|'.join(BY_SIDE)})(?:-([0-9]{{1,9}}))?", source)
+        if named is not None:
+            return BY_SIDE[named[1]](int(named[2] or 4), **split)
+        if not source.endswith(".npy") and not {"/", os.sep} & set(source):
+            known = [*BY_SIDE, *(f"{name}-N" for name in BY_SIDE), "FILE.npy"]
+            raise UnknownNameError.among("data set", source, known)
+    path = Path(source)
+    try:
+        return from_array(read_npy(path), name=path.stem, **split)
+    except InvalidDataError as error:
+        raise InvalidDataError(f"{path}: {error}") from error
+
+
+def read_npy(path: Path) -> npt.NDArray[Any]:
+    """Return the array of a .npy file; nothing in the file is ever executed."""
+    try:
+        # A memory map would turn a file that is cut off later into a crash.
+        with path.open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InvalidDataError("there is no such file") from error
+    except OSError as error:
+        raise InvalidDataError(f"the file cannot be read ({error.strerror or error})") from error
+    except (ValueError, EOFError, MemoryError, SyntaxError, tokenize.TokenError) as error:
+        # numpy reads the header as a Python literal, hence the last two.
+        raise InvalidDataError(
+            f"the file is damaged or not one array of numbers, as numpy.save writes it ({error})"
+        ) from error

@@ -1,0 +1,260 @@
+"""What every Boltzmann machine with one visible and one hidden layer can do."""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import dimod
+import numpy as np
+import numpy.typing as npt
+from dimod.core.sampler import Sampler
+
+from rapid_ising import storage
+from rapid_ising.backend import Backend
+from rapid_ising.enumeration import log_2cosh_sums
+from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
+from rapid_ising.gibbs import sample_spins
+from rapid_ising.ising import IsingModel
+from rapid_ising.models.statistics import SampleStatistics, Statistics
+from rapid_ising.registry import as_backend
+from rapid_ising.typing import Floats, Reals, States
+from rapid_ising.validation import (
+    Seed,
+    generator,
+    inverse_temperature,
+    positive_integer,
+    rectangular,
+    spins,
+)
+
+KIND = "model"
+
+
+def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return ``dtype`` as float32 or float64."""
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise InvalidParameterError(f"dtype must be float32 or float64, not {kind}")
+    return kind
+
+
+class Model(ABC):
+    r"""A machine of V visible and H hidden spins, coupled between the layers only.
+
+    .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a,
+              \quad P(v, h) \propto e^{-\beta E(v, h)}
+
+    Its Ising problem has the visible spins first, 0..V-1, then the hidden ones.
+    """
+
+    name: ClassVar[str]
+    n_visible: int
+    n_hidden: int
+    dtype: np.dtype[Any]
+    parameters: dict[str, Floats]
+    """The arrays that training changes in place."""
+
+    @abstractmethod
+    def hidden_fields(self, visible: Floats) -> Floats:
+        """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
+
+    @abstractmethod
+    def visible_fields(self, hidden: Floats) -> Floats:
+        """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
+
+    @abstractmethod
+    def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
+        """Return the gradient of the log-likelihood at beta = 1 in the trained parameters.
+
+        d log P / d theta = <-dE/d theta>_positive - <-dE/d theta>_negative, the first average over the data,
+        the second over the model.
+        """
+
+    @abstractmethod
+    def problem(self) -> IsingModel:
+        """Return the Ising problem of all spins, in dimod's sign."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return the arguments that make a model of this shape, as JSON values."""
+
+    @property
+    def biases(self) -> Floats | None:
+        """The visible biases b, shape (V,), or None where the model has none."""
+        return self.parameters.get("visible_biases")
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def ising(self, clamped: npt.ArrayLike | None = None) -> IsingModel:
+        """Return the Ising problem of the free spins: all of them, or those that ``clamped`` leaves free.
+
+        Parameters
+        ----------
+        clamped
+            One number a visible spin: -1 or +1 fixes it, 0 leaves it free; shape (V,). Free spins keep their
+            order, visible before hidden.
+        """
+        problem = self.problem()
+        if clamped is None:
+            return problem
+        fixed = np.asarray(clamped)
+        if fixed.shape != (self.n_visible,):
+            raise InvalidDataError(f"clamped must have {self.n_visible} values, not shape {fixed.shape}")
+        return problem.clamp(np.concatenate([fixed, np.zeros(self.n_hidden)]))[0]
+
+    def statistics(self, visible: Floats, divisor: int | None = None) -> SampleStatistics:
+        """Return the averages over visible states, the hidden spins replaced by their means."""
+        return SampleStatistics(visible, np.tanh(self.hidden_fields(visible)), divisor)
+
+    def free_energy(self, visible: npt.ArrayLike, beta: float = 1.0) -> Reals:
+        r"""Return the free energy of visible states, shape (n,), in float64.
+
+        .. math:: F_\beta(v) = -\sum_i b_i v_i - \frac{1}{\beta} \sum_a \log 2\cosh(\beta x_a(v))
+
+        so that P(v) = exp(-beta F(v)) / Z. At beta = infinity it is the lowest energy over h.
+        """
+        rows = spins("visible states", visible, self.n_visible).astype(self.dtype)
+        inverse = inverse_temperature(beta)
+        fields = self.hidden_fields(rows).astype(np.float64)
+        linear = np.zeros(len(rows)) if self.biases is None else (rows @ self.biases).astype(np.float64)
+        if math.isinf(inverse):
+            lowest: Reals = -linear - np.abs(fields).sum(axis=1)
+            return lowest
+        if inverse == 0:
+            raise InvalidParameterError("the free energy has no limit at beta = 0")
+        energies: Reals = -linear - log_2cosh_sums(inverse * fields) / inverse
+        return energies
+
+    def gibbs_step(self, visible: Floats, beta: float, rng: np.random.Generator, steps: int = 1) -> Floats:
+        """Return visible states after ``steps`` steps v -> h -> v; the first v may be real-valued."""
+        for _ in range(steps):
+            hidden = sample_spins(-self.hidden_fields(visible), beta, rng)
+            visible = sample_spins(-self.visible_fields(hidden), beta, rng)
+        return visible
+
+    def sample(
+        self,
+        num_reads: int = 1,
+        *,
+        backend: str | Backend | Sampler = "gibbs",
+        beta: float = 1.0,
+        seed: Seed = None,
+        deadline: float | None = None,
+    ) -> States:
+        """Return visible states drawn by a machine.
+
+        Parameters
+        ----------
+        num_reads
+            The number of states.
+        backend
+            The machine: a name, a Backend or any ``dimod.Sampler``.
+        beta, seed, deadline
+            As in ``Backend.sample``.
+
+        Returns
+        -------
+        States
+            Shape (num_reads, V).
+        """
+        answer = as_backend(backend).sample(
+            self.ising(), num_reads=num_reads, beta=beta, seed=seed, deadline=deadline
+        )
+        return rows_of(answer)[:, : self.n_visible]
+
+    def reconstruct(
+        self,
+        partial: npt.ArrayLike,
+        mask: npt.ArrayLike,
+        *,
+        beta: float = 1.0,
+        steps: int = 1,
+        backend: str | Backend | Sampler | None = None,
+        seed: Seed = None,
+        deadline: float | None = None,
+    ) -> States:
+        """Fill in the unknown pixels of images.
+
+        Parameters
+        ----------
+        partial
+            The images, shape (n, V) or (V,); what stands at unknown pixels is not looked at.
+        mask
+            True where a pixel is known, shape (V,).
+        beta
+            The inverse temperature; infinity gives the most likely completion of each step.
+        steps
+            Gibbs steps v -> h -> v from the known pixels, the unknown ones starting at 0. Known pixels are
+            kept at each.
+        backend
+            A machine that samples the unknown and hidden spins with the known ones clamped, instead.
+        seed, deadline
+            As in ``Backend.sample``.
+
+        Returns
+        -------
+        States
+            Whole images, shape (n, V), the known pixels as they were.
+        """
+        known = known_pixels(mask, self.n_visible)
+        given = rectangular("partial images", partial)
+        given = given[np.newaxis] if given.ndim == 1 else given
+        if given.ndim != 2 or given.shape[1] != self.n_visible:
+            raise InvalidDataError(
+                f"partial images have shape {given.shape} where rows of {self.n_visible} are needed"
+            )
+        spins("known pixels", given[:, known])
+        start = np.where(known, given, 0).astype(self.dtype)
+        rng, inverse = generator(seed), inverse_temperature(beta)
+        if backend is not None:
+            machine = as_backend(backend)
+            images = start.astype(np.int8)
+            seeds = rng if machine.capabilities.seedable else None
+            for image in images:
+                answer = machine.sample(self.ising(image), beta=inverse, seed=seeds, deadline=deadline)
+                image[~known] = rows_of(answer)[0, : int((~known).sum())]
+            return images
+        images_now = start
+        for _ in range(positive_integer("steps", steps)):
+            images_now = np.where(known, start, self.gibbs_step(images_now, inverse, rng))
+        return images_now.astype(np.int8)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one safetensors file."""
+        storage.write(path, KIND, self.parameters, {"model": self.name, "config": self.config()})
+
+    def restore(self, arrays: dict[str, Any], source: str) -> None:
+        """Copy saved parameters into this model, or raise CheckpointError where they do not fit."""
+        if set(arrays) != set(self.parameters):
+            raise CheckpointError(
+                f"{source} has parameters {sorted(arrays)} where this model has {sorted(self.parameters)}"
+            )
+        for name, array in self.parameters.items():
+            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
+                raise CheckpointError(
+                    f"{source} has {name} of {arrays[name].shape} {arrays[name].dtype} where this model has "
+                    f"{array.shape} {array.dtype}: it belongs to another model"
+                )
+        for name, array in self.parameters.items():
+            array[...] = arrays[name]
+
+
+def rows_of(answer: dimod.SampleSet) -> States:
+    """Return the samples of a problem with spins 0..N-1 as an array, one row a read."""
+    return np.asarray(answer.record.sample, dtype=np.int8)
+
+
+def known_pixels(mask: npt.ArrayLike, width: int) -> npt.NDArray[np.bool_]:
+    """Return ``mask`` as a boolean array of ``width``."""
+    known = np.asarray(mask)
+    if known.dtype != bool or known.shape != (width,):
+        raise InvalidDataError(
+            f"mask must be a boolean array of shape ({width},), True where a pixel is known, "
+            f"not {known.dtype} of shape {known.shape}"
+        )
+    return known

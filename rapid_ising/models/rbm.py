@@ -1,0 +1,94 @@
+"""The restricted Boltzmann machine with free weights and biases."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.couplings import Bipartite
+from rapid_ising.ising import IsingModel
+from rapid_ising.models.base import Model, float_type
+from rapid_ising.models.statistics import Statistics
+from rapid_ising.typing import Floats
+from rapid_ising.validation import Seed, finite, generator, positive_integer
+
+
+@final
+class RBM(Model):
+    r"""A restricted Boltzmann machine of spins -1 and +1.
+
+    .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a
+
+    Its parameters are ``weights`` W (H, V), ``visible_biases`` b (V,) and ``hidden_biases`` c (H,).
+
+    Parameters
+    ----------
+    n_visible, n_hidden
+        The sizes V and H of the layers.
+    seed
+        Seeds the weights.
+    weight_std
+        The standard deviation of the weights at the start; biases start at 0.
+    dtype
+        float32 or float64.
+
+    Examples
+    --------
+    >>> RBM(4, 2, seed=0).sample(3, seed=0).shape
+    (3, 4)
+    """
+
+    name: ClassVar[str] = "rbm"
+
+    def __init__(
+        self,
+        n_visible: int,
+        n_hidden: int,
+        *,
+        seed: Seed = None,
+        weight_std: float = 0.01,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.n_visible = positive_integer("n_visible", n_visible)
+        self.n_hidden = positive_integer("n_hidden", n_hidden)
+        self.weight_std = finite("weight_std", weight_std, minimum=0)
+        self.dtype = float_type(dtype)
+        weights = generator(seed).normal(0.0, self.weight_std, (self.n_hidden, self.n_visible))
+        self.parameters = {
+            "weights": weights.astype(self.dtype),
+            "visible_biases": np.zeros(self.n_visible, self.dtype),
+            "hidden_biases": np.zeros(self.n_hidden, self.dtype),
+        }
+
+    @property
+    def weights(self) -> Floats:
+        """The weights W, shape (H, V)."""
+        return self.parameters["weights"]
+
+    def hidden_fields(self, visible: Floats) -> Floats:  # noqa: D102
+        return visible @ self.weights.T + self.parameters["hidden_biases"]
+
+    def visible_fields(self, hidden: Floats) -> Floats:  # noqa: D102
+        return hidden @ self.weights + self.parameters["visible_biases"]
+
+    def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
+        """Return <h_a v_i>, <v_i> and <h_a> of the data less those of the model."""
+        return {
+            "weights": positive.correlations() - negative.correlations(),
+            "visible_biases": positive.visible - negative.visible,
+            "hidden_biases": positive.hidden - negative.hidden,
+        }
+
+    def problem(self) -> IsingModel:  # noqa: D102
+        fields = -np.concatenate([self.parameters["visible_biases"], self.parameters["hidden_biases"]])
+        return IsingModel(fields, Bipartite(-self.weights.T))
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "n_visible": self.n_visible,
+            "n_hidden": self.n_hidden,
+            "weight_std": self.weight_std,
+            "dtype": self.dtype.name,
+        }

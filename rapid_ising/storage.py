@@ -1,0 +1,64 @@
+"""One file for arrays and facts: safetensors, with JSON in its header. Written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from rapid_ising.errors import CheckpointError
+from rapid_ising.version import __version__
+
+Arrays = dict[str, npt.NDArray[Any]]
+KEY = "rapid_ising"
+
+
+def write(
+    path: str | os.PathLike[str], kind: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]
+) -> None:
+    """Write arrays and facts to ``path``; an earlier file stays whole until the new one is complete."""
+    target = Path(path)
+    header = {KEY: json.dumps({"kind": kind, "version": __version__, **facts}, sort_keys=True)}
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=header)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def read(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any]]:
+    """Return the arrays and facts of a file that ``write`` made.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated, damaged or of another kind.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise CheckpointError(f"there is no file {source}")
+    try:
+        with safe_open(source, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {})[KEY])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{source} is truncated or damaged: {error}") from error
+    except KeyError as error:
+        raise CheckpointError(f"{source} was not written by rapid-ising") from error
+    if facts.get("kind") != kind:
+        raise CheckpointError(f"{source} holds a {facts.get('kind')}, not a {kind}")
+    return arrays, facts

@@ -1,0 +1,100 @@
+"""What can be done at the end of each epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol, final
+
+from rapid_ising.datasets import Dataset
+from rapid_ising.errors import InvalidParameterError
+from rapid_ising.evaluation import evaluate
+from rapid_ising.training.run import TrainingRun
+from rapid_ising.validation import finite, positive_integer
+
+
+class Callback(Protocol):
+    """Something that ``train`` calls at the end of each epoch."""
+
+    def on_epoch_end(self, run: TrainingRun) -> bool | None:
+        """Look at the run, whose last record is of this epoch; return True to stop the training."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Records what ``evaluate`` measures, with the same random numbers each time.
+
+    Parameters
+    ----------
+    dataset
+        The images to reconstruct and to score.
+    every
+        The epochs from one evaluation to the next.
+    tries
+        The reconstructions of each image.
+    seed
+        Seeds the reconstructions, apart from the training's own random numbers.
+    """
+
+    dataset: Dataset
+    every: int = 1
+    tries: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive_integer("every", self.every)
+
+    def on_epoch_end(self, run: TrainingRun) -> None:
+        """Add the measures to the last record."""
+        if run.epochs % self.every == 0:
+            measured = evaluate(run.model, self.dataset, tries=self.tries, seed=self.seed)
+            run.history[-1].update(measured.as_dict())
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EarlyStopping:
+    """Stops the training when a recorded measure no longer gets better.
+
+    Parameters
+    ----------
+    metric
+        The name of the measure in the history, such as "zero_temperature_test".
+    patience
+        How many records in a row may pass without a better one.
+    min_change
+        How much better counts.
+    larger_is_better
+        True for likelihoods.
+    target
+        Stop as soon as the measure is at least as good as this.
+    """
+
+    metric: str
+    patience: int = 10
+    min_change: float = 0.0
+    larger_is_better: bool = False
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        positive_integer("patience", self.patience)
+        finite("min_change", self.min_change, minimum=0)
+
+    def on_epoch_end(self, run: TrainingRun) -> bool:
+        """Return whether to stop; told from the history alone, so that a resumed run stops alike."""
+        sign = -1.0 if self.larger_is_better else 1.0
+        values = [sign * record[self.metric] for record in run.history if self.metric in record]
+        if not values:
+            if run.epochs > self.patience:
+                known = ", ".join(sorted(run.history[-1]))
+                raise InvalidParameterError(
+                    f"no record has {self.metric!r} after {run.epochs} epochs (it has {known}): "
+                    "put an Evaluate callback before EarlyStopping"
+                )
+            return False
+        if self.target is not None and values[-1] <= sign * self.target:
+            return True
+        best, since = values[0], 0
+        for value in values[1:]:
+            best, since = (value, 0) if value < best - self.min_change else (best, since + 1)
+        return since >= self.patience

@@ -1,0 +1,88 @@
+"""The whole state of a training between two epochs, in memory and on disk."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from rapid_ising import storage
+from rapid_ising.errors import CheckpointError
+from rapid_ising.training.negative_phase import NegativePhase
+from rapid_ising.training.optimizers import Optimizer
+from rapid_ising.training.run import TrainingRun
+from rapid_ising.typing import Floats
+
+KIND = "checkpoint"
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """Everything that the next epoch depends on."""
+
+    parameters: dict[str, Floats]
+    optimizer: dict[str, Floats]
+    negative_phase: dict[str, Floats]
+    generator: dict[str, Any]
+    history: list[dict[str, float]]
+
+    @classmethod
+    def take(
+        cls, run: TrainingRun, optimizer: Optimizer, phase: NegativePhase, rng: np.random.Generator
+    ) -> Snapshot:
+        """Copy the state."""
+        return cls(
+            {name: array.copy() for name, array in run.model.parameters.items()},
+            optimizer.state(),
+            phase.state(),
+            copy.deepcopy(dict(rng.bit_generator.state)),
+            [dict(record) for record in run.history],
+        )
+
+    def put_back(
+        self, run: TrainingRun, optimizer: Optimizer, phase: NegativePhase, rng: np.random.Generator
+    ) -> None:
+        """Return model, optimizer, negative phase, random numbers and history to this state."""
+        for name, array in run.model.parameters.items():
+            array[...] = self.parameters[name]
+        optimizer.restore(self.optimizer)
+        phase.restore(self.negative_phase)
+        rng.bit_generator.state = copy.deepcopy(self.generator)
+        run.history[:] = [dict(record) for record in self.history]
+
+    def write(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
+        """Write one safetensors file, whole or not at all."""
+        groups = {
+            "parameters": self.parameters,
+            "optimizer": self.optimizer,
+            "negative_phase": self.negative_phase,
+        }
+        arrays = {f"{group}/{name}": array for group, part in groups.items() for name, array in part.items()}
+        facts = {"settings": settings, "generator": self.generator, "history": self.history}
+        storage.write(path, KIND, arrays, facts)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], settings: dict[str, Any]) -> Snapshot:
+        """Return the state in a file, which must come from a training with the same settings."""
+        arrays, facts = storage.read(path, KIND)
+        written = facts.get("settings", {})
+        for key in sorted(set(settings) | set(written)):
+            if written.get(key) != settings.get(key):
+                raise CheckpointError(
+                    f"{path} belongs to another training: its {key} is {written.get(key)!r}, not "
+                    f"{settings.get(key)!r}; resume with the same settings, or start anew with another file"
+                )
+        groups: dict[str, dict[str, Floats]] = {"parameters": {}, "optimizer": {}, "negative_phase": {}}
+        for key, array in arrays.items():
+            group, _, name = key.partition("/")
+            groups.setdefault(group, {})[name] = array
+        return cls(
+            groups["parameters"],
+            groups["optimizer"],
+            groups["negative_phase"],
+            facts["generator"],
+            facts["history"],
+        )

@@ -1,0 +1,32 @@
+"""Where the model's averages come from, one file a method."""
+
+from __future__ import annotations
+
+from rapid_ising.errors import UnknownNameError
+from rapid_ising.training.negative_phase.backend_samples import BackendSamples as BackendSamples
+from rapid_ising.training.negative_phase.base import NegativePhase as NegativePhase
+from rapid_ising.training.negative_phase.contrastive_divergence import (
+    ContrastiveDivergence as ContrastiveDivergence,
+)
+from rapid_ising.training.negative_phase.contrastive_divergence import (
+    PersistentContrastiveDivergence as PersistentContrastiveDivergence,
+)
+from rapid_ising.training.negative_phase.exact import ExactExpectation as ExactExpectation
+from rapid_ising.training.negative_phase.patterns import PatternCorrelations as PatternCorrelations
+
+NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
+    PatternCorrelations.name: PatternCorrelations,
+    ContrastiveDivergence.name: ContrastiveDivergence,
+    PersistentContrastiveDivergence.name: PersistentContrastiveDivergence,
+    ExactExpectation.name: ExactExpectation,
+}
+"""The methods that need no argument, by name."""
+
+
+def as_negative_phase(phase: str | NegativePhase) -> NegativePhase:
+    """Return a negative phase from its name."""
+    if isinstance(phase, NegativePhase):
+        return phase
+    if phase not in NEGATIVE_PHASES:
+        raise UnknownNameError.among("negative phase", phase, NEGATIVE_PHASES)
+    return NEGATIVE_PHASES[phase]()

@@ -1,0 +1,104 @@
+"""The negative phase from an Ising machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, final
+
+import numpy as np
+from dimod.core.sampler import Sampler
+
+from rapid_ising.backend import Backend
+from rapid_ising.models import Model, PatternRBM
+from rapid_ising.models.base import rows_of
+from rapid_ising.models.statistics import Statistics
+from rapid_ising.registry import as_backend
+from rapid_ising.training.negative_phase.base import NegativePhase
+from rapid_ising.typing import Floats, States
+from rapid_ising.validation import finite, positive_integer
+
+
+@final
+@dataclasses.dataclass
+class BackendSamples(NegativePhase):
+    """The model's averages over low-energy samples of any Ising machine.
+
+    The model's Ising problem goes to the machine as it stands and is asked for at beta = 1. Of the answer
+    the visible spins are used; the hidden ones are replaced by their means given these, which has the same
+    expectation and less noise. A machine that takes initial states starts at the patterns of the model, if
+    it has patterns, and runs a few sweeps: the estimate of the paper, refreshed.
+
+    Parameters
+    ----------
+    backend
+        A name, a Backend or any ``dimod.Sampler``.
+    num_reads
+        The reads of each update; None takes 64, or enough to start at each pattern equally often.
+    from_patterns
+        Whether to start at the patterns where machine and model allow it.
+    sweeps
+        The sweeps from there, on machines that let them be set.
+    deadline
+        The seconds that one call may take.
+
+    Examples
+    --------
+    >>> BackendSamples("gibbs", num_reads=100)
+    BackendSamples(backend='gibbs', num_reads=100, from_patterns=True, sweeps=5, deadline=None)
+    """
+
+    name: ClassVar[str] = "backend"
+
+    backend: str | Backend | Sampler
+    num_reads: int | None = None
+    from_patterns: bool = True
+    sweeps: int = 5
+    deadline: float | None = None
+    _machine: Any = dataclasses.field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.num_reads is not None:
+            positive_integer("num_reads", self.num_reads)
+        positive_integer("sweeps", self.sweeps)
+        if self.deadline is not None:
+            finite("deadline", self.deadline, minimum=0, exclusive=True)
+        self._machine = as_backend(self.backend)
+
+    def describe(self) -> str:
+        """Return the options, with the machine by name: a sampler's own repr may hold an address."""
+        return (
+            f"BackendSamples(backend={self._machine.name!r}, num_reads={self.num_reads}, "
+            f"from_patterns={self.from_patterns}, sweeps={self.sweeps})"
+        )
+
+    def reads(self, model: Model) -> int:
+        """Return the number of reads of each update."""
+        if self.num_reads is not None:
+            return self.num_reads
+        k = model.n_patterns if isinstance(model, PatternRBM) else 1
+        return k * max(1, -(-64 // k))
+
+    def initial_states(self, model: PatternRBM) -> States:
+        """Return the patterns as states: the visible signs, the hidden spins relaxed in their fields."""
+        visible = np.copysign(1, model.visible_patterns)
+        hidden = np.copysign(1, model.hidden_fields(visible))
+        return np.hstack([visible, hidden]).astype(np.int8)
+
+    def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
+        self._machine.check(model.ising(), num_reads=self.reads(model))
+
+    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        machine: Backend = self._machine
+        states = None
+        if self.from_patterns and isinstance(model, PatternRBM) and machine.capabilities.initial_states:
+            machine = machine.for_refresh(self.sweeps)
+            states = self.initial_states(model)[: self.reads(model)]
+        answer = machine.sample(
+            model.ising(),
+            num_reads=self.reads(model),
+            beta=1.0,
+            seed=rng if machine.capabilities.seedable else None,
+            initial_states=states,
+            deadline=self.deadline,
+        )
+        return model.statistics(rows_of(answer)[:, : model.n_visible].astype(model.dtype))

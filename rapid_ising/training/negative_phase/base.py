@@ -1,0 +1,36 @@
+"""Where the model's averages come from: the negative phase of the gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from rapid_ising.models import Model
+from rapid_ising.models.statistics import Statistics
+from rapid_ising.typing import Floats
+
+
+class NegativePhase(ABC):
+    """An estimate of the model's averages <h_a v_i>, <v_i>, <h_a> at beta = 1."""
+
+    name: ClassVar[str]
+
+    def describe(self) -> str:
+        """Return the method and its options in one line, without addresses or secrets."""
+        return repr(self)
+
+    def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:
+        """Check that the method fits the model and set up what it keeps from update to update."""
+
+    @abstractmethod
+    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:
+        """Return the model's averages; ``batch`` holds the data of the positive phase, shape (n, V)."""
+
+    def state(self) -> dict[str, Floats]:
+        """Return what it keeps from update to update, as arrays by name."""
+        return {}
+
+    def restore(self, state: dict[str, Floats]) -> None:
+        """Take back what ``state`` returned."""

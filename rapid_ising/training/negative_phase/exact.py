@@ -1,0 +1,42 @@
+"""The exact negative phase of a small model, by enumeration."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, final
+
+import numpy as np
+
+from rapid_ising.enumeration import check_enumerable, enumerate_model
+from rapid_ising.models import Model
+from rapid_ising.models.statistics import MomentStatistics, Statistics
+from rapid_ising.training.negative_phase.base import NegativePhase
+from rapid_ising.typing import Floats
+
+
+@final
+@dataclasses.dataclass
+class ExactExpectation(NegativePhase):
+    """The model's averages by summing over every state of the smaller layer.
+
+    Raises
+    ------
+    ProblemTooLargeError
+        If the smaller layer has more than 22 spins.
+
+    Examples
+    --------
+    >>> ExactExpectation()
+    ExactExpectation()
+    """
+
+    name: ClassVar[str] = "exact"
+
+    def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
+        check_enumerable(model.ising())
+
+    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        moments = enumerate_model(model.ising()).moments()
+        means = moments.means.astype(model.dtype)
+        pairs = moments.pairs.T.astype(model.dtype)
+        return MomentStatistics(means[: model.n_visible], means[model.n_visible :], pairs)

@@ -1,0 +1,205 @@
+"""Steps up the gradient: stochastic gradient ascent with momentum, and Adam."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from rapid_ising.errors import UnknownNameError
+from rapid_ising.training.schedules import Constant, Schedule
+from rapid_ising.typing import Floats
+from rapid_ising.validation import finite
+
+Arrays = dict[str, Floats]
+
+
+class Optimizer(ABC):
+    """Changes parameters in place along a gradient; what it remembers goes into checkpoints."""
+
+    name: ClassVar[str]
+    learning_rate: float
+    schedule: Schedule
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, the first being 0."""
+        return self.learning_rate * self.schedule.factor(epoch, self.learning_rate)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Forget what earlier steps left."""
+
+    @abstractmethod
+    def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:
+        """Move each parameter that has a gradient."""
+
+    @abstractmethod
+    def state(self) -> Arrays:
+        """Return what it remembers, as arrays by name."""
+
+    @abstractmethod
+    def restore(self, state: Arrays) -> None:
+        """Take back what ``state`` returned."""
+
+
+@final
+@dataclasses.dataclass
+class SGD(Optimizer):
+    r"""Stochastic gradient ascent.
+
+    .. math:: m \leftarrow \mu m + (g - \lambda \theta), \quad \theta \leftarrow \theta + \eta m
+
+    Parameters
+    ----------
+    learning_rate
+        The rate eta of the first epoch.
+    momentum
+        The share mu of the last step that is kept, 0 to 1.
+    decay
+        The rate lambda at which parameters shrink.
+    schedule
+        How the rate changes from epoch to epoch.
+
+    Examples
+    --------
+    >>> theta = {"w": np.array([1.0])}
+    >>> SGD(0.1).step(theta, {"w": np.array([2.0])}, 0.1)
+    >>> theta["w"]
+    array([1.2])
+    """
+
+    name: ClassVar[str] = "sgd"
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    decay: float = 0.0
+    schedule: Schedule = dataclasses.field(default_factory=Constant)
+    _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        finite("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        finite("momentum", self.momentum, minimum=0, maximum=1)
+        finite("decay", self.decay, minimum=0)
+
+    def start(self) -> None:  # noqa: D102
+        self._velocity = {}
+
+    def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:  # noqa: D102
+        for name, slope in gradient.items():
+            theta = parameters[name]
+            if self.decay:
+                slope = slope - theta.dtype.type(self.decay) * theta
+            if self.momentum:
+                velocity = self._velocity.setdefault(name, np.zeros_like(theta))
+                velocity *= theta.dtype.type(self.momentum)
+                velocity += slope
+                slope = velocity
+            theta += theta.dtype.type(rate) * slope
+
+    def state(self) -> Arrays:  # noqa: D102
+        return {f"velocity.{name}": array.copy() for name, array in self._velocity.items()}
+
+    def restore(self, state: Arrays) -> None:  # noqa: D102
+        self._velocity = {name.removeprefix("velocity."): array.copy() for name, array in state.items()}
+
+
+@final
+@dataclasses.dataclass
+class Adam(Optimizer):
+    r"""Adam: steps by the ratio of the gradient's running mean to its running root mean square.
+
+    .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad q \leftarrow \beta_2 q + (1 - \beta_2) g^2,
+    .. math:: \theta \leftarrow \theta
+              + \eta \frac{m / (1 - \beta_1^t)}{\sqrt{q / (1 - \beta_2^t)} + \epsilon}
+
+    Kingma and Ba, arXiv:1412.6980.
+
+    Parameters
+    ----------
+    learning_rate
+        The rate eta of the first epoch.
+    mean_decay, square_decay
+        beta_1 and beta_2.
+    epsilon
+        Keeps the ratio finite.
+    decay
+        The rate at which parameters shrink, added to the gradient.
+    schedule
+        How the rate changes from epoch to epoch.
+
+    Examples
+    --------
+    >>> theta = {"w": np.array([1.0])}
+    >>> Adam(0.1).step(theta, {"w": np.array([2.0])}, 0.1)
+    >>> theta["w"].round(6)
+    array([1.1])
+    """
+
+    name: ClassVar[str] = "adam"
+
+    learning_rate: float = 0.001
+    mean_decay: float = 0.9
+    square_decay: float = 0.999
+    epsilon: float = 1e-8
+    decay: float = 0.0
+    schedule: Schedule = dataclasses.field(default_factory=Constant)
+    _steps: int = dataclasses.field(default=0, init=False, repr=False)
+    _means: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
+    _squares: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        finite("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        finite("mean_decay", self.mean_decay, minimum=0, maximum=0.999999)
+        finite("square_decay", self.square_decay, minimum=0, maximum=0.999999999)
+        finite("epsilon", self.epsilon, minimum=0, exclusive=True)
+        finite("decay", self.decay, minimum=0)
+
+    def start(self) -> None:  # noqa: D102
+        self._steps, self._means, self._squares = 0, {}, {}
+
+    def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:  # noqa: D102
+        self._steps += 1
+        mean_share = 1 - self.mean_decay**self._steps
+        square_share = 1 - self.square_decay**self._steps
+        for name, slope in gradient.items():
+            theta = parameters[name]
+            real = theta.dtype.type
+            if self.decay:
+                slope = slope - real(self.decay) * theta
+            mean = self._means.setdefault(name, np.zeros_like(theta))
+            square = self._squares.setdefault(name, np.zeros_like(theta))
+            mean += real(1 - self.mean_decay) * (slope - mean)
+            square += real(1 - self.square_decay) * (slope * slope - square)
+            theta += (
+                real(rate / mean_share) * mean / (np.sqrt(square / real(square_share)) + real(self.epsilon))
+            )
+
+    def state(self) -> Arrays:  # noqa: D102
+        steps: dict[str, Any] = {"steps": np.array([self._steps], np.float64)}
+        means = {f"mean.{name}": array.copy() for name, array in self._means.items()}
+        return steps | means | {f"square.{name}": array.copy() for name, array in self._squares.items()}
+
+    def restore(self, state: Arrays) -> None:  # noqa: D102
+        self._steps = int(state["steps"][0])
+        self._means = {n.removeprefix("mean."): a.copy() for n, a in state.items() if n.startswith("mean.")}
+        self._squares = {
+            n.removeprefix("square."): a.copy() for n, a in state.items() if n.startswith("square.")
+        }
+
+
+OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {SGD.name: SGD, Adam.name: Adam}
+
+
+def as_optimizer(optimizer: str | Optimizer, learning_rate: float | None = None) -> Optimizer:
+    """Return an optimizer of its own for one training, from a name or an example, at the rate if given."""
+    if isinstance(optimizer, str):
+        if optimizer not in OPTIMIZERS:
+            raise UnknownNameError.among("optimizer", optimizer, OPTIMIZERS)
+        optimizer = OPTIMIZERS[optimizer]()
+    chosen = copy.copy(optimizer)
+    if learning_rate is not None:
+        chosen.learning_rate = finite("learning_rate", learning_rate, minimum=0, exclusive=True)
+    return chosen

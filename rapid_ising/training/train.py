@@ -1,0 +1,212 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from dimod.core.sampler import Sampler
+
+from rapid_ising.backend import Backend
+from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
+from rapid_ising.models import Model
+from rapid_ising.training.callbacks import Callback
+from rapid_ising.training.checkpoint import Snapshot
+from rapid_ising.training.constraints import Constraint, as_constraint
+from rapid_ising.training.negative_phase import BackendSamples, NegativePhase, as_negative_phase
+from rapid_ising.training.optimizers import Optimizer, as_optimizer
+from rapid_ising.training.progress import EpochBar
+from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
+from rapid_ising.training.run import TrainingRun
+from rapid_ising.validation import Seed, generator, positive_integer, spins
+
+
+def train(
+    model: Model,
+    data: npt.ArrayLike,
+    *,
+    negative_phase: str | NegativePhase | None = None,
+    backend: str | Backend | Sampler | None = None,
+    recipe: str | Recipe = "default",
+    optimizer: str | Optimizer | None = None,
+    learning_rate: float | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    constraint: str | Constraint | None = None,
+    last_batch: LastBatch | None = None,
+    seed: Seed = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
+    resume: bool = False,
+    progress: bool = True,
+) -> TrainingRun:
+    r"""Train a model on data, in place.
+
+    Each update follows the gradient of the log-likelihood,
+    <-dE/d theta> over a batch of the data less <-dE/d theta> over the model; the second average, the
+    negative phase, comes from the method or the machine of the caller's choice.
+
+    Parameters
+    ----------
+    model
+        The model; its parameters change in place.
+    data
+        Rows of spins, shape (n, V).
+    negative_phase
+        "patterns", "cd", "pcd", "exact", or a NegativePhase with its own options.
+    backend
+        A machine whose samples are the negative phase: a name, a Backend or any ``dimod.Sampler``. Short for
+        ``negative_phase=BackendSamples(backend)``.
+    recipe
+        "default" (the best settings known), "paper", or a Recipe; what is given beside it replaces its part.
+    optimizer
+        "sgd", "adam", or an Optimizer.
+    learning_rate
+        The rate of the first epoch.
+    epochs, batch_size
+        How often the data are gone through, and how many rows make an update.
+    constraint
+        "signs" (patterns become their signs after each epoch), "clip" (they stay within -1 .. 1) or "free".
+    last_batch
+        Whether the data average of a short last batch is divided by its "own" size or the "nominal" one.
+    seed
+        Seeds the order of the data and all sampling.
+    callbacks
+        Called at the end of each epoch, in order; one that returns True stops the training.
+    checkpoint
+        A file that is written every ``checkpoint_every`` epochs and at the end.
+    resume
+        Go on from the checkpoint, to the same bits as a training that was never stopped.
+    progress
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    TrainingRun
+        The model, the history and how it ended. After Ctrl-C it holds the whole epochs that were done.
+
+    Raises
+    ------
+    InvalidDataError, InvalidParameterError, UnknownNameError
+        Before any work, if an argument is wrong.
+    CheckpointError
+        If the checkpoint cannot be written, is damaged or belongs to another training.
+    DivergenceError
+        If a parameter is no longer finite; model and checkpoint keep the last good epoch.
+    BackendError
+        If the machine fails; model and checkpoint keep the last whole epoch.
+
+    Examples
+    --------
+    >>> import rapid_ising as ri
+    >>> model = ri.PatternRBM(n_visible=16, n_hidden=100, n_patterns=8, seed=0)
+    >>> run = ri.train(model, ri.datasets.stripes(4).train, epochs=3, seed=0, progress=False)
+    >>> run.epochs, run.stopped
+    (3, 'finished')
+    """
+    settings = as_recipe(recipe, model)
+    phase = _negative_phase(settings, negative_phase, backend)
+    steps = as_optimizer(settings.optimizer if optimizer is None else optimizer, learning_rate)
+    total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
+    rows = spins("training data", data, model.n_visible)
+    if not len(rows):
+        raise InvalidDataError("training data has no rows")
+    size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
+    held = as_constraint(settings.constraint if constraint is None else constraint, model)
+    division = settings.last_batch if last_batch is None else last_batch
+    if division not in ("own", "nominal"):
+        raise InvalidParameterError(f"last_batch must be 'own' or 'nominal', not {division!r}")
+    positive_integer("checkpoint_every", checkpoint_every)
+    if resume and checkpoint is None:
+        raise InvalidParameterError("resume needs the checkpoint to go on from: give checkpoint=FILE")
+
+    rng = generator(seed, stream=1)
+    facts = {
+        "model": {"kind": model.name, **model.config()},
+        "data": {"rows": len(rows), "sha256": hashlib.sha256(rows.tobytes()).hexdigest()},
+        "negative_phase": phase.describe(),
+        "optimizer": repr(steps),
+        "batch_size": size,
+        "constraint": repr(held),
+        "last_batch": division,
+    }
+    run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint))
+    if run.checkpoint is not None and not run.checkpoint.absolute().parent.is_dir():
+        raise CheckpointError(f"cannot write {run.checkpoint}: there is no such folder")
+    visible = rows.astype(model.dtype)
+    steps.start()
+    phase.start(model, visible, rng)
+    if resume and run.checkpoint is not None:
+        Snapshot.read(run.checkpoint, facts).put_back(run, steps, phase, rng)
+    else:
+        held.start(model)
+
+    last = Snapshot.take(run, steps, phase, rng)
+    nominal = min(size, len(rows)) if division == "nominal" else None
+    saved = run.epochs if resume else -1
+    try:
+        with EpochBar(total, run.epochs, progress) as bar:
+            for epoch in range(run.epochs, total):
+                began = time.perf_counter()
+                rate = steps.rate(epoch)
+                order = rng.permutation(len(rows))
+                for start in range(0, len(rows), size):
+                    batch = visible[order[start : start + size]]
+                    positive = model.statistics(batch, nominal)
+                    gradient = model.gradient(positive, phase.statistics(model, batch, rng))
+                    steps.step(model.parameters, gradient, rate)
+                    held.after_update(model)
+                held.after_epoch(model)
+                _check_finite(model, epoch + 1, rate)
+                spent = run.seconds + time.perf_counter() - began
+                run.history.append({"epoch": epoch + 1, "seconds": spent, "learning_rate": rate})
+                stop = any([callback.on_epoch_end(run) for callback in callbacks])
+                last = Snapshot.take(run, steps, phase, rng)
+                if run.checkpoint is not None and run.epochs % checkpoint_every == 0:
+                    last.write(run.checkpoint, facts)
+                    saved = run.epochs
+                bar.advance(run.history[-1])
+                if stop:
+                    run.stopped = "early"
+                    break
+        if run.stopped == "running":
+            run.stopped = "finished"
+    except KeyboardInterrupt:
+        run.stopped = "interrupted"
+    finally:
+        if run.stopped in ("running", "interrupted"):
+            # The update that was under way may be half done: go back to the last whole epoch.
+            last.put_back(run, steps, phase, rng)
+        if run.checkpoint is not None and run.epochs != saved:
+            last.write(run.checkpoint, facts)
+    return run
+
+
+def _negative_phase(
+    settings: Recipe, negative_phase: str | NegativePhase | None, backend: str | Backend | Sampler | None
+) -> NegativePhase:
+    if backend is not None:
+        if negative_phase is not None and negative_phase != BackendSamples.name:
+            raise InvalidParameterError(
+                "give either negative_phase or backend: backend=X is negative_phase=BackendSamples(X)"
+            )
+        return BackendSamples(backend)
+    if negative_phase == BackendSamples.name:
+        raise InvalidParameterError("negative_phase='backend' needs the machine: give backend=NAME")
+    # A copy: what a phase keeps from update to update belongs to one training.
+    return copy.copy(as_negative_phase(settings.negative_phase if negative_phase is None else negative_phase))
+
+
+def _check_finite(model: Model, epoch: int, rate: float) -> None:
+    for name, array in model.parameters.items():
+        if not np.isfinite(array).all():
+            raise DivergenceError(
+                f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate"
+            )
