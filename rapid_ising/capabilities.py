@@ -87,6 +87,11 @@ class Capabilities:
             self._check_values(name, "coupling", values, self.coupling_range)
             if self.topology is not None:
                 names = range(n) if labels is None else labels
+                for label in names:
+                    if label not in self.topology:
+                        raise CapabilityError(
+                            f"{name} has no spin {label!r}: embed the problem into the machine's graph"
+                        )
                 for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
                     if not self.topology.has_edge(names[i], names[j]):
                         raise CapabilityError(

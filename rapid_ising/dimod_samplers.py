@@ -40,6 +40,9 @@ class WrappedSampler(LocalBackend):
         Keyword arguments of every call.
     beta
         The inverse temperature at which the sampler, with these parameters, obeys the Boltzmann law.
+    initial_states
+        Whether the sampler, with these parameters, starts from given states and keeps near them. Many take
+        states and then erase them by heat, so that this too must be stated.
     timeout
         The most seconds one call may take when the request has no earlier deadline.
 
@@ -61,17 +64,22 @@ class WrappedSampler(LocalBackend):
     sampler: Sampler
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     beta: float | None = None
+    initial_states: bool = False
     timeout: float = 3600.0
     capabilities: Capabilities = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         known = self.sampler.parameters
-        unknown = sorted(set(self.parameters) - set(known))
-        reserved = sorted({"num_reads", "seed", "initial_states"} & set(self.parameters))
-        if unknown or reserved:
+        own = set(known) - {"num_reads", "seed", "initial_states"}
+        wrong = sorted(set(self.parameters) - own)
+        if wrong:
             raise InvalidParameterError(
-                f"{type(self.sampler).__name__} takes no parameters {', '.join(unknown + reserved)} here: "
+                f"{type(self.sampler).__name__} takes no parameters {', '.join(wrong)} here: "
                 "num_reads, seed and initial_states belong to sample(), the others must be its own"
+            )
+        if self.initial_states and "initial_states" not in known:
+            raise InvalidParameterError(
+                f"{type(self.sampler).__name__} takes no initial_states: leave initial_states out"
             )
         if self.beta is not None:
             finite("beta", self.beta, minimum=0, exclusive=True)
@@ -89,11 +97,12 @@ class WrappedSampler(LocalBackend):
             "capabilities",
             Capabilities(
                 max_variables=largest,
+                topology=topology,
                 temperature="none" if self.beta is None else "settable",
                 max_beta=None if self.beta is None else sys.float_info.max,
                 returns="multiset" if "num_reads" in known else "distinct",
                 seedable="seed" in known,
-                initial_states="initial_states" in known,
+                initial_states=self.initial_states,
             ),
         )
 
@@ -123,7 +132,8 @@ class WrappedSampler(LocalBackend):
         def work() -> None:
             try:
                 answer = self.sampler.sample(bqm, **arguments)
-                answer.resolve()
+                if isinstance(answer, dimod.SampleSet):
+                    answer.resolve()
                 outcome["answer"] = answer
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread below
                 outcome["error"] = error
@@ -153,10 +163,7 @@ class WrappedSampler(LocalBackend):
         if self.capabilities.returns == "distinct":
             best = np.argsort(answer.record.energy, kind="stable")[: request.num_reads]
             return rows[best]
-        rows = np.repeat(rows, answer.record.num_occurrences, axis=0)
-        if len(rows) != request.num_reads:
-            raise BackendError(f"{self.name} returned {len(rows)} reads where {request.num_reads} were asked")
-        return rows
+        return np.repeat(rows, answer.record.num_occurrences, axis=0)
 
 
 @final

@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 
 from rapid_ising.couplings import row_products
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError, ProblemTooLargeError
 from rapid_ising.ising import IsingModel
+from rapid_ising.kernels.layer_sums import layer_sums
 from rapid_ising.typing import Indices, Reals, States
 from rapid_ising.validation import inverse_temperature
 
@@ -259,22 +261,29 @@ class LayersEnumeration(Enumeration):
         self._small, self._large = (first, second) if self._small_first else (second, first)
         self._fields = layered.fields.astype(np.float64)
         self._block = layered.couplings.submatrix(self._small, self._large).astype(np.float64)
-        count = 2 ** len(self._small)
-        lowest = np.empty(count)
-        log_weights = np.empty(count)
-        for block in self._state_blocks(np.arange(count)):
-            states, large_fields = self._visit(block)
-            linear = states @ self._fields[self._small]
-            lowest[block] = model.offset + linear - np.abs(large_fields).sum(axis=1)
-            if math.isinf(beta):
-                # A spin in no field doubles the number of ground states.
-                scale = 1e-12 * np.abs(self._block).sum(axis=0)
-                log_weights[block] = math.log(2.0) * (np.abs(large_fields) <= scale).sum(axis=1)
-            else:
-                log_weights[block] = log_2cosh_sums(beta * large_fields) - beta * (model.offset + linear)
+        linear = np.empty(2 ** len(self._small))
+        sums, extents = np.empty_like(linear), np.empty_like(linear)
+        cut = len(self._small) // 2
+        low_states = spin_states(cut, np.arange(2**cut))
+        low_fields = low_states @ self._block[:cut] + self._fields[self._large]
+        high_spins = len(self._small) - cut
+        for high in _blocks(2**high_spins, low_fields.size, deadline):
+            high_states = spin_states(high_spins, high)
+            rows = slice(int(high[0]) << cut, (int(high[-1]) + 1) << cut)
+            parts = layer_sums(low_fields, high_states @ self._block[cut:], 0.0 if math.isinf(beta) else beta)
+            sums[rows], extents[rows] = parts[0].ravel(), parts[1].ravel()
+            high_linear = high_states @ self._fields[self._small[cut:]]
+            linear[rows] = np.add.outer(high_linear, low_states @ self._fields[self._small[:cut]]).ravel()
+        lowest = model.offset + linear - extents
         self.ground_energy = float(lowest.min())
         if math.isinf(beta):
-            log_weights[lowest > self.ground_energy + _tolerance(model, self.ground_energy)] = -math.inf
+            ground = np.flatnonzero(lowest <= self.ground_energy + _tolerance(model, self.ground_energy))
+            log_weights = np.full(len(linear), -math.inf)
+            for block in self._state_blocks(ground):
+                # A spin in no field doubles the number of ground states.
+                log_weights[block] = math.log(2.0) * self._unmoved(self._visit(block)[1]).sum(axis=1)
+        else:
+            log_weights = sums - beta * (model.offset + linear)
         highest = float(log_weights.max())
         weights = np.exp(log_weights - highest)
         self._log_partition = highest + math.log(float(weights.sum()))
@@ -289,11 +298,16 @@ class LayersEnumeration(Enumeration):
         states = spin_states(len(self._small), indices)
         return states, states @ self._block + self._fields[self._large]
 
+    def _unmoved(self, fields: Reals) -> npt.NDArray[np.bool_]:
+        """Return which fields of the large layer are zero but for rounding."""
+        largest = np.abs(self._block).sum(axis=0) + np.abs(self._fields[self._large])
+        unmoved: npt.NDArray[np.bool_] = np.abs(fields) <= 1e-12 * largest
+        return unmoved
+
     def _large_means(self, fields: Reals) -> Reals:
         """Return the means of the large layer's spins in their fields."""
         if math.isinf(self.beta):
-            scale = 1e-12 * np.abs(self._block).sum(axis=0)
-            return np.where(np.abs(fields) <= scale, 0.0, -np.sign(fields))
+            return np.where(self._unmoved(fields), 0.0, -np.sign(fields))
         return np.tanh(-self.beta * fields)
 
     def sample(self, num_reads: int, rng: np.random.Generator) -> States:  # noqa: D102

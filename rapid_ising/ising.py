@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from rapid_ising.couplings import Bipartite, Couplings, Dense, Sparse, real_array
+from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, Sparse, real_array
 from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
 from rapid_ising.validation import spins
@@ -55,9 +55,7 @@ class IsingModel:
     ) -> None:
         self.fields = real_array("fields", fields, 1)
         self.couplings = couplings if isinstance(couplings, Couplings) else Dense(couplings)
-        if not np.isfinite(offset):
-            raise InvalidProblemError(f"the offset must be finite, not {offset}")
-        self.offset = float(offset)
+        self.offset = float(real_array("offset", offset, 0))
         if len(self.fields) != self.couplings.num_variables:
             raise InvalidProblemError(
                 f"{len(self.fields)} fields do not fit couplings of {self.couplings.num_variables} spins"
@@ -138,6 +136,9 @@ class IsingModel:
         layers = self.couplings.layers
         if layers is not None and len(layers) == 2:
             return self, np.arange(self.num_variables)
+        if layers is None and isinstance(self.couplings, Patterns):
+            # Patterns couple every pair, and there may be too many pairs to list.
+            return None
         rows, columns, values = self.couplings.to_coo()
         n = self.num_variables
         if len(values) > n * n / 4:
@@ -196,7 +197,7 @@ class IsingModel:
 
     def to_bqm(
         self,
-        vartype: dimod.typing.VartypeLike = "SPIN",
+        vartype: dimod.Vartype | dimod.typing.VartypeLike = "SPIN",
         variables: Sequence[Hashable] | None = None,
     ) -> dimod.BinaryQuadraticModel:
         """Return the model as a BQM of ``vartype``, built from arrays.
@@ -219,7 +220,8 @@ class IsingModel:
             bqm = dimod.BinaryQuadraticModel.from_numpy_vectors(
                 self.fields, (rows, columns, values), self.offset, dimod.SPIN, variable_order=labels
             )
-        wanted = dimod.as_vartype(vartype)
+        # dimod annotates only literals, not a variable of type Vartype.
+        wanted = dimod.as_vartype(vartype)  # type: ignore[arg-type]
         return bqm if wanted is dimod.SPIN else bqm.change_vartype(wanted, inplace=False)
 
 

@@ -84,13 +84,12 @@ def as_backend(backend: str | Backend | Sampler) -> Backend:
     >>> as_backend(dimod.ExactSolver()).name
     'dimod:ExactSolver'
     """
-    given: object = backend
-    if isinstance(given, Backend):
-        return given
-    if isinstance(given, str):
-        return load_backend(given)
-    if isinstance(given, Sampler):
-        return unwrapped(given) or WrappedSampler(given)
+    if isinstance(backend, Backend):
+        return backend
+    if isinstance(backend, str):
+        return load_backend(backend)
+    if isinstance(backend, Sampler):
+        return unwrapped(backend) or WrappedSampler(backend)
     raise InvalidParameterError(
         f"backend must be a name, a Backend or a dimod.Sampler, not a {type(backend).__name__}"
     )

@@ -28,7 +28,7 @@ class Gibbs(LocalBackend):
     thinning
         The sweeps between two reads of a chain.
     chains
-        How many chains share the reads; None gives each read a chain of its own.
+        How many chains share the reads; None gives each read a chain of its own, as do given states.
 
     Examples
     --------
@@ -59,12 +59,13 @@ class Gibbs(LocalBackend):
         sparse = isinstance(request.model.couplings, Sparse)
         split = None if sparse else request.model.bipartition()
         model, order = split or (request.model, np.arange(request.model.num_variables))
-        chains = min(self.chains or request.num_reads, request.num_reads)
         if request.initial_states is None:
+            chains = min(self.chains or request.num_reads, request.num_reads)
             shape = (chains, model.num_variables)
             states = (2 * request.rng.integers(2, size=shape) - 1).astype(np.int8)
         else:
-            states = request.initial_states[:chains, order]
+            chains = request.num_reads
+            states = request.initial_states[:, order]
         reads: list[States] = []
         for index in range(-(-request.num_reads // chains)):
             sweeps = self.thinning if index else self.burn_in

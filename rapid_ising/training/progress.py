@@ -7,11 +7,12 @@ from typing import final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 SHOWN = {
     "hamming_test": "distance",
-    "zero_temperature_test": "at T=0",
-    "log_likelihood_test": "log-likelihood",
+    "zero_temperature_test": "T=0",
+    "log_likelihood_test": "log-lik.",
 }
 """The measures shown beside the bar when a callback records them."""
 
@@ -22,11 +23,11 @@ class EpochBar:
 
     def __init__(self, total: int, done: int, shown: bool) -> None:
         self._progress = Progress(
-            TextColumn("training"),
+            # The bar alone gives way where the line is too long for the terminal.
             BarColumn(),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("epochs"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[measures]}"),
             console=Console(stderr=True),
             disable=not shown,

@@ -157,12 +157,14 @@ def train(
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
                 order = rng.permutation(len(rows))
-                for start in range(0, len(rows), size):
-                    batch = visible[order[start : start + size]]
-                    positive = model.statistics(batch, nominal)
-                    gradient = model.gradient(positive, phase.statistics(model, batch, rng))
-                    steps.step(model.parameters, gradient, rate)
-                    held.after_update(model)
+                # An overflow is found below, at the end of the epoch, and raised with what to do about it.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    for start in range(0, len(rows), size):
+                        batch = visible[order[start : start + size]]
+                        positive = model.statistics(batch, nominal)
+                        gradient = model.gradient(positive, phase.statistics(model, batch, rng))
+                        steps.step(model.parameters, gradient, rate)
+                        held.after_update(model)
                 held.after_epoch(model)
                 _check_finite(model, epoch + 1, rate)
                 spent = run.seconds + time.perf_counter() - began

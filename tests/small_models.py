@@ -1,0 +1,25 @@
+"""Models small enough to sum over every state, with strong couplings and unequal signs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import rapid_ising as ri
+
+IMAGES = np.array([[1, 1, -1, 1], [-1, 1, -1, -1], [1, 1, 1, 1]], dtype=np.int8)
+
+
+def rbm() -> ri.RBM:
+    model = ri.RBM(4, 3, seed=1, weight_std=0.7, dtype=np.float64)
+    rng = np.random.default_rng(2)
+    model.parameters["visible_biases"][:] = rng.normal(0, 0.4, 4)
+    model.parameters["hidden_biases"][:] = rng.normal(0, 0.4, 3)
+    return model
+
+
+def pattern_rbm() -> ri.PatternRBM:
+    model = ri.PatternRBM(4, 3, 2, seed=1, scale=1.3, learn_scale=True, dtype=np.float64)
+    rng = np.random.default_rng(2)
+    model.visible_patterns[...] = rng.normal(0, 0.8, (2, 4))
+    model.hidden_patterns[...] = rng.normal(0, 0.8, (2, 3))
+    return model

@@ -1,0 +1,163 @@
+"""Enumeration by halves and by layers against the sum over all states, and against closed forms."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rapid_ising import Bipartite, Dense, IsingModel, Patterns, Sparse, check_enumerable, enumerate_model
+from rapid_ising.enumeration import HalvesEnumeration, LayersEnumeration
+from rapid_ising.errors import DeadlineExceededError, InvalidParameterError, ProblemTooLargeError
+from rapid_ising.testing import tolerance, total_variation
+
+READS = 4000
+
+
+def brute_force(model: IsingModel, beta: float) -> tuple[Any, Any, Any, float]:
+    """Return states, energies, probabilities and log Z, term by term over the dense matrix."""
+    J = model.couplings.to_dense().astype(float)
+    n = model.num_variables
+    states = np.array(list(itertools.product((-1, 1), repeat=n)))
+    energies = np.array(
+        [
+            model.offset + model.fields @ s + sum(J[i, j] * s[i] * s[j] for i in range(n) for j in range(i))
+            for s in states
+        ]
+    )
+    if math.isinf(beta):
+        weights = (energies < energies.min() + 1e-9).astype(float)
+        return states, energies, weights / weights.sum(), math.nan
+    log_weights = -beta * energies
+    highest = log_weights.max()
+    weights = np.exp(log_weights - highest)
+    return states, energies, weights / weights.sum(), highest + math.log(weights.sum())
+
+
+def random_model(kind: str, seed: int) -> IsingModel:
+    """Return a model with whole-number coefficients now and then, so that ground states are degenerate."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> Any:
+        return rng.integers(-1, 2, size=shape).astype(float) if seed % 2 else rng.normal(size=shape)
+
+    first, second = (int(x) for x in rng.integers(1, 5, size=2))
+    n = first + second
+    matrix = np.triu(numbers(n, n), 1)
+    couplings = {
+        "dense": Dense(matrix + matrix.T),
+        "bipartite": Bipartite(numbers(first, second)),
+        "patterns": Patterns(numbers(2, n), -0.5),
+        "layered": Patterns(numbers(2, n), -0.5, (first, second)),
+        "three layers": Patterns(numbers(2, n), 0.5, (first, second - 1, 1)),
+    }[kind]
+    return IsingModel(numbers(n), couplings, 0.25)
+
+
+KINDS = ["dense", "bipartite", "patterns", "layered", "three layers"]
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 1.0, 4.0, math.inf]))
+def test_averages(kind: str, seed: int, beta: float) -> None:
+    model = random_model(kind, seed)
+    states, energies, p, log_z = brute_force(model, beta)
+    exact = enumerate_model(model, beta)
+    assert isinstance(exact, LayersEnumeration if kind in ("bipartite", "layered") else HalvesEnumeration)
+    assert exact.ground_energy == pytest.approx(energies.min(), abs=1e-9)
+    if math.isinf(beta):
+        with pytest.raises(InvalidParameterError, match="finite beta"):
+            _ = exact.log_partition
+    else:
+        assert exact.log_partition == pytest.approx(log_z, abs=1e-9)
+    moments = exact.moments()
+    np.testing.assert_allclose(moments.means, p @ states, atol=1e-9)
+    pairs = np.einsum("s,si,sj->ij", p, states, states)
+    if isinstance(exact, LayersEnumeration):
+        assert model.couplings.layers is not None
+        cut = model.couplings.layers[0]
+        pairs = pairs[:cut, cut:]
+    np.testing.assert_allclose(moments.pairs, pairs, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("beta", [0.7, math.inf])
+def test_samples(kind: str, seed: int, beta: float) -> None:
+    """Samples are draws from the law; at infinity every ground state is as likely as any other."""
+    model = random_model(kind, seed)
+    states, _, p, _ = brute_force(model, beta)
+    law = {tuple(s): float(x) for s, x in zip(states.tolist(), p, strict=True)}
+    reads = enumerate_model(model, beta).sample(READS, np.random.default_rng(seed))
+    assert reads.dtype == np.int8
+    assert total_variation(map(tuple, reads.tolist()), law) < tolerance(law, READS)
+
+
+def test_degenerate_ground_states() -> None:
+    """An antiferromagnetic triangle has six; five free spins beside a held one have 32."""
+    triangle = IsingModel(np.zeros(3), 1.0 - np.eye(3))
+    free = IsingModel([1.0, 0, 0, 0, 0, 0], Bipartite(np.zeros((1, 5))))
+    for model, number in ((triangle, 6), (free, 32)):
+        reads = enumerate_model(model, math.inf).sample(READS, np.random.default_rng(0))
+        uniform = {state: 1 / number for state in map(tuple, np.unique(reads, axis=0).tolist())}
+        assert len(uniform) == number
+        assert total_variation(map(tuple, reads.tolist()), uniform) < tolerance(uniform, READS)
+
+
+def ring(n: int, coupling: float, field: float) -> IsingModel:
+    couplings = Sparse(n, range(n), [*range(1, n), 0], np.full(n, coupling))
+    return IsingModel(np.full(n, field), couplings)
+
+
+def ring_log_partition(n: int, coupling: float, field: float) -> float:
+    """Return log Z at beta = 1 from the eigenvalues of the transfer matrix."""
+    transfer = np.exp([[-coupling - field, coupling], [coupling, -coupling + field]])
+    eigenvalues = np.linalg.eigvalsh(transfer)
+    return float(np.log(np.sum((eigenvalues / eigenvalues.max()) ** n)) + n * np.log(eigenvalues.max()))
+
+
+def test_the_largest_model_by_halves() -> None:
+    exact = enumerate_model(ring(26, 0.4, 0.2))
+    assert exact.log_partition == pytest.approx(ring_log_partition(26, 0.4, 0.2), rel=1e-12)
+
+
+def test_a_ring_by_layers() -> None:
+    """A graph of more than 26 spins is enumerated when it is bipartite."""
+    exact = enumerate_model(ring(28, 0.4, 0.2))
+    assert isinstance(exact, LayersEnumeration)
+    assert exact.log_partition == pytest.approx(ring_log_partition(28, 0.4, 0.2), rel=1e-12)
+
+
+def test_sizes() -> None:
+    check_enumerable(IsingModel(np.zeros(26), np.zeros((26, 26))))
+    check_enumerable(IsingModel(np.zeros(1022), Bipartite(np.ones((22, 1000)))))
+    check_enumerable(IsingModel(np.zeros(1022), Bipartite(np.ones((1000, 22)))))
+    too_large = [
+        (IsingModel(np.zeros(27), 1.0 - np.eye(27)), "27 spins and a graph that is not bipartite"),
+        (IsingModel(np.zeros(46), Bipartite(np.ones((23, 23)))), "two layers, the smaller of 23"),
+        (IsingModel(np.zeros(46), Patterns(np.ones((2, 46)))), "46 spins"),
+    ]
+    for model, message in too_large:
+        for call in (check_enumerable, enumerate_model):
+            with pytest.raises(ProblemTooLargeError, match=message):
+                call(model)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strong_couplings_do_not_overflow(kind: str) -> None:
+    model = random_model(kind, 8).scaled(500.0)
+    states, energies, p, log_z = brute_force(model, 1.0)
+    exact = enumerate_model(model)
+    assert exact.log_partition == pytest.approx(log_z, rel=1e-12)
+    np.testing.assert_allclose(exact.moments().means, p @ states, atol=1e-9)
+    rows = exact.sample(5, np.random.default_rng(0))
+    np.testing.assert_allclose(model.energies(rows), energies.min())
+
+
+def test_the_deadline_is_checked() -> None:
+    with pytest.raises(DeadlineExceededError):
+        enumerate_model(ring(26, 1.0, 0.0), deadline=0.01)

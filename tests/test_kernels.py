@@ -1,0 +1,83 @@
+"""The compiled sweeps against their plain twin, bit for bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rapid_ising import Couplings, Dense, Patterns, Sparse
+from rapid_ising.kernels.layer_sums import LARGEST, layer_sums, layer_sums_twin
+from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse, sweep_twin
+
+CHAINS, SPINS, SWEEPS = 6, 9, 5
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "patterns"])
+@pytest.mark.parametrize("beta", [0.0, 0.4, 2.0, math.inf])
+@pytest.mark.parametrize("whole", [False, True], ids=["real", "whole"])
+def test_kernel_equals_twin(kind: str, beta: float, whole: bool) -> None:
+    """Whole numbers give fields of exactly zero, and so ties at beta = infinity."""
+    rng = np.random.default_rng(5)
+
+    def numbers(*shape: int) -> Any:
+        return rng.integers(-1, 2, size=shape).astype(float) if whole else rng.normal(size=shape)
+
+    fields = numbers(SPINS) * (rng.random(SPINS) < 0.5)
+    half = np.triu(numbers(SPINS, SPINS), 1)
+    rows, columns = np.nonzero(half)
+    couplings: Couplings = {
+        "dense": Dense(half + half.T),
+        "sparse": Sparse(SPINS, rows, columns, half[rows, columns]),
+        "patterns": Patterns(numbers(3, SPINS), -0.5),
+    }[kind]
+    start = rng.choice([-1, 1], size=(CHAINS, SPINS)).astype(np.int8)
+    expected, states = start.copy(), start.copy()
+    sweep_twin(expected, fields, couplings.to_dense(), beta, SWEEPS, np.random.default_rng(1))
+    generator = np.random.default_rng(1)
+    if isinstance(couplings, Dense):
+        sweep_dense(states, fields, couplings.matrix, beta, SWEEPS, generator)
+    elif isinstance(couplings, Sparse):
+        m = couplings.matrix
+        sweep_sparse(states, fields, m.indptr, m.indices, m.data, beta, SWEEPS, generator)
+    else:
+        assert isinstance(couplings, Patterns)
+        scale = float(couplings.scale)
+        sweep_patterns(states, fields, couplings.patterns, scale, beta, SWEEPS, generator)
+    np.testing.assert_array_equal(states, expected)
+    assert (states != start).any()
+    # As many random numbers were taken: the next one is the same.
+    used = np.random.default_rng(1)
+    used.random(CHAINS * SWEEPS * SPINS)
+    assert generator.random() == used.random()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_extreme_fields(sign: int) -> None:
+    """A field beyond the range of exp holds its spin, in both directions, without a warning."""
+    states = np.array([[sign]], dtype=np.int8)
+    sweep_dense(states, np.array([sign * 1e6]), np.zeros((1, 1)), 1.0, 3, np.random.default_rng(0))
+    assert states.tolist() == [[-sign]]
+
+
+@pytest.mark.parametrize("width", [0, 1, 511, 512, 1300])
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_layer_sums_equal_twin(width: int, beta: float) -> None:
+    """Sums of many terms in another order: equal to a few units in the last place of the largest."""
+    rng = np.random.default_rng(6)
+    low, high = 3 * rng.normal(size=(5, width)), 3 * rng.normal(size=(4, width))
+    for ours, twin in zip(layer_sums(low, high, beta), layer_sums_twin(low, high, beta), strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-13)
+
+
+@pytest.mark.parametrize("size", [0.49 * LARGEST, 0.51 * LARGEST, 1e6])
+def test_layer_sums_of_large_fields(size: float) -> None:
+    """Fields of opposite signs cancel without overflow, below and above the limit of the exponentials."""
+    low = np.array([[size, -size]])
+    high = np.array([[size, size], [-size, 0.0]])
+    with np.errstate(all="raise", under="ignore"):
+        sums, sizes = layer_sums(low, high, 1.0)
+    np.testing.assert_allclose(sums[:, 0], [2 * size + math.log(2), math.log(2) + size], rtol=1e-14)
+    np.testing.assert_allclose(sizes[:, 0], [2 * size, size], rtol=1e-14)

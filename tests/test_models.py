@@ -1,0 +1,164 @@
+"""Models against sums over every state, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brute_force import all_states, energy_table, joint
+from small_models import pattern_rbm, rbm
+
+import rapid_ising as ri
+from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError, ProblemTooLargeError
+
+MODELS = [rbm(), pattern_rbm()]
+by_name = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+
+
+@by_name
+def test_ising_problem_has_the_energies_of_the_model(model: ri.Model) -> None:
+    v, h = all_states(4), all_states(3)
+    states = np.hstack([np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))])
+    np.testing.assert_allclose(model.ising().energies(states), energy_table(model).ravel(), atol=1e-12)
+
+
+@by_name
+def test_clamped_problem_is_the_conditional_law(model: ri.Model) -> None:
+    clamped = np.array([1, 0, -1, 0])
+    part = model.ising(clamped)
+    v, h = all_states(4), all_states(3)
+    fits = (v[:, 0] == 1) & (v[:, 2] == -1)
+    free = np.hstack([np.repeat(v[fits][:, [1, 3]], len(h), axis=0), np.tile(h, (int(fits.sum()), 1))])
+    np.testing.assert_allclose(part.energies(free), energy_table(model)[fits].ravel(), atol=1e-12)
+
+
+@by_name
+@pytest.mark.parametrize("beta", [0.3, 1.0, 2.5])
+def test_free_energy_sums_the_hidden_spins_out(model: ri.Model, beta: float) -> None:
+    expected = -np.log(np.exp(-beta * energy_table(model)).sum(axis=1)) / beta
+    np.testing.assert_allclose(model.free_energy(all_states(4), beta), expected, atol=1e-12)
+
+
+@by_name
+def test_free_energy_at_zero_temperature_is_the_lowest_energy(model: ri.Model) -> None:
+    lowest = energy_table(model).min(axis=1)
+    np.testing.assert_allclose(model.free_energy(all_states(4), np.inf), lowest, atol=1e-12)
+
+
+@by_name
+@pytest.mark.parametrize("beta", [1.0, 1.7])
+def test_gibbs_step_leaves_the_law_unchanged(model: ri.Model, beta: float) -> None:
+    rng = np.random.default_rng(3)
+    law = joint(model, beta).sum(axis=1)
+    reads = 20000
+    start = all_states(4)[rng.choice(16, size=reads, p=law)].astype(float)
+    after = model.gibbs_step(start, beta, rng)
+    counts = np.bincount(((after > 0) @ (1 << np.arange(4)[::-1])).astype(int), minlength=16)
+    # Five standard errors of each frequency.
+    assert (np.abs(counts / reads - law) < 5 * np.sqrt(law * (1 - law) / reads)).all()
+
+
+@by_name
+@pytest.mark.parametrize("backend", ["exact", "gibbs", "simulated-annealing"])
+def test_sample_draws_the_visible_law_from_any_machine(model: ri.Model, backend: str) -> None:
+    reads = 4000
+    states = model.sample(reads, backend=backend, seed=4)
+    assert states.shape == (reads, 4)
+    law = joint(model).sum(axis=1)
+    counts = np.bincount((states > 0) @ (1 << np.arange(4)[::-1]), minlength=16)
+    assert (np.abs(counts / reads - law) < 5 * np.sqrt(law * (1 - law) / reads)).all()
+
+
+@by_name
+@pytest.mark.parametrize("backend", [None, "exact", "gibbs", "simulated-annealing"])
+def test_reconstruct_keeps_known_pixels(model: ri.Model, backend: str | None) -> None:
+    images = all_states(4)
+    mask = np.array([True, False, True, False])
+    filled = model.reconstruct(np.where(mask, images, 0), mask, backend=backend, seed=0)
+    assert filled.shape == images.shape
+    assert set(np.unique(filled)) <= {-1, 1}
+    np.testing.assert_array_equal(filled[:, mask], images[:, mask])
+
+
+def test_reconstruct_with_an_exact_machine_draws_the_conditional_law() -> None:
+    model = rbm()
+    mask = np.array([True, False, False, True])
+    reads = 3000
+    filled = model.reconstruct(np.tile([1, 0, 0, -1], (reads, 1)), mask, backend="exact", seed=0)
+    states = all_states(4)
+    law = joint(model).sum(axis=1)
+    fits = (states[:, 0] == 1) & (states[:, 3] == -1)
+    expected = law[fits] / law[fits].sum()
+    seen = np.array([(filled == s).all(axis=1).mean() for s in states[fits]])
+    assert (np.abs(seen - expected) < 5 * np.sqrt(expected * (1 - expected) / reads)).all()
+
+
+def test_symmetric_model_has_symmetric_law() -> None:
+    law = joint(pattern_rbm()).sum(axis=1)
+    np.testing.assert_allclose(law, law[::-1], atol=1e-14)
+
+
+@by_name
+def test_saved_model_is_the_same(model: ri.Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.safetensors")
+    again = ri.load_model(tmp_path / "model.safetensors")
+    assert repr(again) == repr(model)
+    for name, array in model.parameters.items():
+        np.testing.assert_array_equal(again.parameters[name], array)
+
+
+def test_damaged_files_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    rbm().save(path)
+    whole = path.read_bytes()
+    for cut in (0, 4, 20, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+            ri.load_model(path)
+    with pytest.raises(CheckpointError, match="there is no file"):
+        ri.load_model(tmp_path / "none")
+
+
+def test_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    rbm().save(path)
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rapid_ising.storage.os.fsync", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        pattern_rbm().save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("sizes", [(0, 3), (-1, 3), (4, 0), (4.5, 3)])
+def test_sizes_must_be_positive_integers(sizes: tuple[int, int]) -> None:
+    with pytest.raises(InvalidParameterError, match="must be an integer of at least 1"):
+        ri.RBM(*sizes)
+
+
+def test_bad_images_and_masks_are_refused() -> None:
+    model = rbm()
+    mask = np.array([True, True, False, False])
+    with pytest.raises(InvalidDataError, match="4 are needed"):
+        model.reconstruct([[1, 1, 0]], mask)
+    with pytest.raises(InvalidDataError, match="boolean array"):
+        model.reconstruct([[1, 1, 0, 0]], [1, 1, 0, 0])
+    with pytest.raises(InvalidDataError, match="known pixels must hold spins"):
+        model.reconstruct([[1, 0, 0, 0]], mask)
+    with pytest.raises(InvalidDataError, match="2 \\* x - 1"):
+        model.free_energy([[0, 1, 0, 1]])
+    with pytest.raises(ProblemTooLargeError, match="22"):
+        ri.RBM(30, 40, seed=0).sample(backend="exact")
+
+
+def test_patterns_never_form_the_weights() -> None:
+    # W would hold 4e10 numbers.
+    model = ri.PatternRBM(200_000, 200_000, 2, seed=0, amplitude=0.01)
+    states = np.ones((1, 200_000), np.float32)
+    assert model.hidden_fields(states).shape == (1, 200_000)
+    assert model.ising().energies(np.ones((1, 400_000), np.int8)).shape == (1,)

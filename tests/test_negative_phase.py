@@ -1,0 +1,125 @@
+"""Negative phases against exact averages of small models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dimod
+import numpy as np
+import pytest
+from brute_force import all_states, joint
+from small_models import IMAGES, pattern_rbm, rbm
+
+import rapid_ising as ri
+from rapid_ising.errors import (
+    CapabilityError,
+    InvalidParameterError,
+    ProblemTooLargeError,
+    UnknownBackendError,
+    UnknownNameError,
+)
+from rapid_ising.typing import Reals
+
+MODELS = [rbm(), pattern_rbm()]
+by_name = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+
+
+def exact_correlations(model: ri.Model) -> Reals:
+    pairs: Reals = np.einsum("vh,va,hi->ia", joint(model), all_states(4), all_states(3))
+    return pairs
+
+
+@by_name
+def test_exact_expectation_is_the_sum_over_states(model: ri.Model) -> None:
+    found = ri.ExactExpectation().statistics(model, IMAGES.astype(float), np.random.default_rng(0))
+    law = joint(model)
+    np.testing.assert_allclose(found.correlations(), exact_correlations(model), atol=1e-12)
+    np.testing.assert_allclose(found.visible, law.sum(axis=1) @ all_states(4), atol=1e-12)
+    np.testing.assert_allclose(found.hidden, law.sum(axis=0) @ all_states(3), atol=1e-12)
+    patterns = np.random.default_rng(1).normal(size=(2, 3))
+    np.testing.assert_allclose(found.onto_hidden(patterns), patterns @ found.correlations(), atol=1e-12)
+
+
+@by_name
+@pytest.mark.parametrize("backend", ["exact", "gibbs", "simulated-annealing"])
+def test_backend_samples_estimate_the_model_average(model: ri.Model, backend: str) -> None:
+    reads = 8000
+    phase = ri.BackendSamples(backend, num_reads=reads, from_patterns=False)
+    rng = np.random.default_rng(5)
+    phase.start(model, IMAGES.astype(float), rng)
+    found = phase.statistics(model, IMAGES.astype(float), rng)
+    # Each product lies within -1 .. 1, so five standard errors are at most 5 / sqrt(reads).
+    assert np.abs(found.correlations() - exact_correlations(model)).max() < 5 / np.sqrt(reads)
+
+
+@by_name
+def test_long_persistent_chains_estimate_the_model_average(model: ri.Model) -> None:
+    phase = ri.PersistentContrastiveDivergence(k=100, chains=8000)
+    rng = np.random.default_rng(6)
+    phase.start(model, IMAGES.astype(float), rng)
+    found = phase.statistics(model, IMAGES.astype(float), rng)
+    assert np.abs(found.correlations() - exact_correlations(model)).max() < 5 / np.sqrt(8000)
+
+
+def test_patterns_without_steps_are_equation_2() -> None:
+    model = pattern_rbm()
+    found = ri.PatternCorrelations().statistics(model, IMAGES.astype(float), np.random.default_rng(0))
+    signs = np.sign(model.visible_patterns)
+    hidden = np.tanh(signs @ model.weights.T)
+    np.testing.assert_allclose(found.correlations(), hidden.T @ signs / 2, atol=1e-12)
+
+
+def test_refresh_by_gibbs_is_the_patterns_with_gibbs_steps() -> None:
+    # The same law of chains from two pieces of code: compared by mean over many chains.
+    model = pattern_rbm()
+    rng = np.random.default_rng(7)
+    reads = 8000
+    phase = ri.PatternCorrelations(gibbs_steps=2, chains=reads // 2)
+    machine = ri.BackendSamples("gibbs", num_reads=reads, sweeps=2)
+    ours = phase.statistics(model, IMAGES.astype(float), rng).correlations()
+    theirs = machine.statistics(model, IMAGES.astype(float), rng).correlations()
+    assert np.abs(ours - theirs).max() < 5 * np.sqrt(2 / reads)
+
+
+def test_machines_that_take_states_start_at_the_patterns() -> None:
+    model = pattern_rbm()
+    states = ri.BackendSamples("gibbs").initial_states(model)
+    np.testing.assert_array_equal(states[:, :4], np.sign(model.visible_patterns))
+    np.testing.assert_array_equal(states[:, 4:], np.sign(states[:, :4] @ model.weights.T))
+
+
+def test_reads_start_at_each_pattern_equally_often() -> None:
+    assert ri.BackendSamples("gibbs").reads(ri.PatternRBM(4, 3, 5, seed=0)) == 65
+    assert ri.BackendSamples("gibbs").reads(ri.PatternRBM(4, 3, 200, seed=0)) == 200
+    assert ri.BackendSamples("gibbs").reads(rbm()) == 64
+    assert ri.BackendSamples("gibbs", num_reads=7).reads(rbm()) == 7
+
+
+def test_any_dimod_sampler_is_a_machine() -> None:
+    phase = ri.BackendSamples(dimod.ExactSolver(), num_reads=4)
+    found = phase.statistics(rbm(), IMAGES.astype(float), np.random.default_rng(0))
+    assert found.correlations().shape == (3, 4)
+
+
+def test_what_does_not_fit_is_refused_before_any_work() -> None:
+    rng = np.random.default_rng(0)
+    data = IMAGES.astype(float)
+    with pytest.raises(InvalidParameterError, match="needs a model built from patterns"):
+        ri.PatternCorrelations().start(rbm(), data, rng)
+    large = ri.RBM(30, 40, seed=0)
+    with pytest.raises(ProblemTooLargeError, match="the smaller of 30"):
+        ri.ExactExpectation().start(large, data, rng)
+    with pytest.raises(ProblemTooLargeError, match="the smaller of 30"):
+        ri.BackendSamples("exact").start(large, data, rng)
+    with pytest.raises(UnknownBackendError, match="did you mean 'gibbs'"):
+        ri.BackendSamples("gibs")
+    values: tuple[Any, ...] = (0, -1, 2.5, True)
+    for bad in values:
+        with pytest.raises(InvalidParameterError, match="num_reads must be an integer"):
+            ri.BackendSamples("gibbs", num_reads=bad)
+    with pytest.raises(InvalidParameterError, match="k must be an integer of at least 1"):
+        ri.ContrastiveDivergence(k=0)
+    with pytest.raises(UnknownNameError, match="did you mean 'patterns'"):
+        ri.train(rbm(), IMAGES, negative_phase="pattern", progress=False)
+    with pytest.raises(CapabilityError, match="cannot start from given states"):
+        ri.load_backend("exact").sample(rbm().ising(), initial_states=np.ones((1, 7)))

@@ -1,0 +1,70 @@
+"""The annealer: its schedule ends at the asked temperature, or at the ground state."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+import rapid_ising as ri
+from rapid_ising.errors import DeadlineExceededError, InvalidParameterError
+from rapid_ising_backends.simulated_annealing import SimulatedAnnealing
+
+
+def test_the_schedule_rises_to_beta_and_holds() -> None:
+    schedule = SimulatedAnnealing(num_sweeps=100, hold=0.3).schedule(2.5, refresh=False)
+    assert schedule.shape == (100,)
+    assert schedule[0] == 0.0
+    assert (np.diff(schedule[:71]) > 0).all()
+    assert (schedule[70:] == 2.5).all()
+
+
+@pytest.mark.parametrize(("num_sweeps", "hold"), [(1, 0.2), (5, 0.0), (5, 1.0)])
+def test_the_last_sweep_is_at_beta(num_sweeps: int, hold: float) -> None:
+    schedule = SimulatedAnnealing(num_sweeps=num_sweeps, hold=hold).schedule(2.5, refresh=False)
+    assert schedule.shape == (num_sweeps,)
+    assert schedule[-1] == 2.5
+
+
+def test_a_refresh_stays_at_beta() -> None:
+    machine = SimulatedAnnealing().for_refresh(7)
+    assert machine == SimulatedAnnealing(num_sweeps=7)
+    assert machine.schedule(2.5, refresh=True).tolist() == [2.5] * 7
+    model = ri.IsingModel(np.zeros(2), [[0, -1], [-1, 0]])
+    stage = machine.sample(model, beta=2.5, initial_states=[[1, 1]]).info["rapid_ising"]["stages"][0]
+    assert stage["num_sweeps"] == 7
+    assert stage["beta_range"] == [2.5, 2.5]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_infinite_beta_reaches_a_planted_ground_state(scale: float) -> None:
+    """A spin glass of 40 spins disguised by a gauge, whose ground state is known, at any scale of energy."""
+    rng = np.random.default_rng(0)
+    hidden = rng.choice([-1, 1], size=40)
+    size = np.triu(rng.exponential(size=(40, 40)) * (rng.random((40, 40)) < 0.2), 1)
+    model = ri.IsingModel(-0.1 * scale * hidden, -scale * (size + size.T) * np.outer(hidden, hidden))
+    answer = SimulatedAnnealing().sample(model, num_reads=20, beta=math.inf, seed=1)
+    assert answer.first.energy == pytest.approx(float(model.energies(hidden)[0]))
+
+
+def test_one_sweep_at_infinite_beta() -> None:
+    model = ri.IsingModel([0.0, 0.0], np.zeros((2, 2)))
+    assert len(SimulatedAnnealing(num_sweeps=1).sample(model, num_reads=3, beta=math.inf)) == 3
+
+
+def test_the_deadline_interrupts_it() -> None:
+    model = ri.IsingModel(np.zeros(50), np.ones((50, 50)) - np.eye(50))
+    began = time.perf_counter()
+    with pytest.raises(DeadlineExceededError, match="simulated-annealing"):
+        SimulatedAnnealing(num_sweeps=10_000).sample(model, num_reads=10_000, deadline=0.1)
+    assert time.perf_counter() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_sweeps": 0}, {"hold": -0.1}, {"hold": 1.5}, {"hold": "half"}], ids=repr
+)
+def test_bad_options(options: dict[str, float]) -> None:
+    with pytest.raises(InvalidParameterError, match=next(iter(options))):
+        ri.load_backend("simulated-annealing", **options)

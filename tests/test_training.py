@@ -1,0 +1,281 @@
+"""The training loop: what it learns, how it stops, and that a resumed run has the same bits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rapid_ising as ri
+from rapid_ising.errors import (
+    BackendError,
+    CheckpointError,
+    DivergenceError,
+    InvalidDataError,
+    InvalidParameterError,
+    UnknownNameError,
+)
+
+STRIPES = ri.datasets.stripes(4)
+MASK = ri.known_rows(STRIPES.shape, 1)
+
+
+def small(seed: int = 0) -> ri.PatternRBM:
+    return ri.PatternRBM(16, 50, 8, seed=seed)
+
+
+def distance(model: ri.Model, images: Any, beta: float = 1.0) -> float:
+    return ri.hamming_distance(model, images, MASK, beta=beta, seed=0)
+
+
+def test_paper_recipe_restores_the_stripes() -> None:
+    """Fig. 1 of arXiv:1910.01592 at epoch 50; means and shares with their standard errors in docs."""
+    found = []
+    for seed in range(100):
+        model = ri.PatternRBM(16, 1000, 8, seed=seed)
+        ri.train(model, STRIPES.train, recipe="paper", seed=seed, progress=False)
+        found.append([distance(model, STRIPES.train), distance(model, STRIPES.test)])
+    distances = np.array(found)
+    assert (np.median(distances, axis=0) == 0).all()
+    assert (distances.mean(axis=0) < [0.06, 0.02]).all()
+    assert ((distances < 0.01).mean(axis=0) > [0.55, 0.8]).all()
+
+
+@pytest.mark.parametrize(("backend", "hidden"), [("exact", 64), ("gibbs", 200), ("simulated-annealing", 200)])
+def test_each_machine_trains_the_stripes(backend: str, hidden: int) -> None:
+    model = ri.PatternRBM(16, hidden, 8, seed=1)
+    ri.train(model, STRIPES.train, backend=backend, seed=1, epochs=100, progress=False)
+    assert distance(model, STRIPES.test, np.inf) < 0.05
+
+
+@pytest.mark.parametrize("phase", ["cd", "pcd", "exact"])
+def test_free_weights_learn_by_each_method(phase: str) -> None:
+    model = ri.RBM(16, 12, seed=0)
+    before = ri.log_likelihood(model, STRIPES.train)
+    ri.train(model, STRIPES.train, negative_phase=phase, epochs=30, seed=0, progress=False)
+    assert ri.log_likelihood(model, STRIPES.train) > before + 2
+
+
+def test_same_seed_same_bits_and_another_seed_others() -> None:
+    first, again, other = small(), small(), small()
+    for model, seed in ((first, 3), (again, 3), (other, 4)):
+        ri.train(model, STRIPES.train, epochs=4, batch_size=3, seed=seed, progress=False)
+    np.testing.assert_array_equal(first.weights, again.weights)
+    assert not np.array_equal(first.weights, other.weights)
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"recipe": "paper"},
+    {"negative_phase": ri.PersistentContrastiveDivergence(2, chains=10), "optimizer": "adam"},
+    {"backend": "simulated-annealing", "optimizer": ri.SGD(0.01, momentum=0.9, decay=0.001)},
+    {"backend": "gibbs", "optimizer": ri.Adam(0.01, schedule=ri.Cosine(6))},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: "-".join(map(str, s.values())) or "default")
+def test_resumed_run_has_the_bits_of_an_uninterrupted_one(settings: dict[str, Any], tmp_path: Path) -> None:
+    whole, parts = small(), small()
+    common = {**settings, "batch_size": 3, "progress": False}
+    straight = ri.train(whole, STRIPES.train, epochs=6, seed=5, **common)
+    file = tmp_path / "run.safetensors"
+    ri.train(parts, STRIPES.train, epochs=2, seed=5, checkpoint=file, **common)
+    fresh = small(seed=99)
+    resumed = ri.train(fresh, STRIPES.train, epochs=6, seed=123, checkpoint=file, resume=True, **common)
+    for name, array in whole.parameters.items():
+        np.testing.assert_array_equal(fresh.parameters[name], array)
+    assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
+    assert [r["learning_rate"] for r in resumed.history] == [r["learning_rate"] for r in straight.history]
+
+
+class CtrlC:
+    """Presses Ctrl-C in the midst of an epoch."""
+
+    def __init__(self, at_call: int) -> None:
+        self.calls, self.at_call = 0, at_call
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        self.calls += 1
+        if self.calls == self.at_call:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_the_whole_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference, stopped = small(), small()
+    ri.train(reference, STRIPES.train, epochs=3, batch_size=3, seed=0, progress=False)
+    press = CtrlC(at_call=3 * 4 + 2)
+    original = ri.SGD.step
+
+    def step(self: ri.SGD, *args: Any) -> None:
+        original(self, *args)
+        press()
+
+    monkeypatch.setattr(ri.SGD, "step", step)
+    file = tmp_path / "run.safetensors"
+    run = ri.train(
+        stopped, STRIPES.train, epochs=9, batch_size=3, seed=0, checkpoint=file, checkpoint_every=100,
+        progress=False,
+    )  # fmt: skip
+    assert (run.stopped, run.epochs) == ("interrupted", 3)
+    np.testing.assert_array_equal(stopped.weights, reference.weights)
+    monkeypatch.undo()
+    ri.train(reference, STRIPES.train, epochs=3, batch_size=3, seed=0, progress=False)
+    whole, again = small(), small()
+    ri.train(whole, STRIPES.train, epochs=9, batch_size=3, seed=0, progress=False)
+    ri.train(again, STRIPES.train, epochs=9, batch_size=3, checkpoint=file, resume=True, progress=False)
+    np.testing.assert_array_equal(again.weights, whole.weights)
+
+
+class BreaksDown(ri.LocalBackend):
+    """A machine that fails at its n-th call."""
+
+    name = "breaks-down"
+    capabilities = ri.Capabilities()
+
+    def __init__(self, at_call: int) -> None:
+        self.calls, self.at_call = 0, at_call
+
+    def _draw(self, request: ri.Request) -> Any:
+        self.calls += 1
+        if self.calls == self.at_call:
+            raise BackendError("breaks-down lost its cooling at call 5")
+        shape = (request.num_reads, request.model.num_variables)
+        return 2 * request.rng.integers(2, size=shape).astype(np.int8) - 1, {}
+
+
+def test_a_machine_that_fails_loses_nothing(tmp_path: Path) -> None:
+    reference, model = small(), small()
+    ri.train(reference, STRIPES.train, backend=BreaksDown(0), epochs=2, batch_size=5, seed=0, progress=False)
+    file = tmp_path / "run.safetensors"
+    with pytest.raises(BackendError, match="lost its cooling"):
+        ri.train(
+            model, STRIPES.train, backend=BreaksDown(6), epochs=9, batch_size=5, seed=0,
+            checkpoint=file, checkpoint_every=50, progress=False,
+        )  # fmt: skip
+    np.testing.assert_array_equal(model.weights, reference.weights)
+    kept = small()
+    run = ri.train(
+        kept, STRIPES.train, backend=BreaksDown(0), epochs=2, batch_size=5,
+        checkpoint=file, resume=True, progress=False,
+    )  # fmt: skip
+    assert run.epochs == 2
+    np.testing.assert_array_equal(kept.weights, reference.weights)
+
+
+def test_divergence_is_an_error_and_the_last_good_epoch_is_kept() -> None:
+    model = ri.RBM(16, 4, seed=0)
+    with pytest.raises(DivergenceError, match=r"no longer finite in epoch \d+ at learning rate 1e\+30"):
+        ri.train(model, STRIPES.train, optimizer=ri.SGD(1e30, decay=1.0), epochs=9, seed=0, progress=False)
+    assert all(np.isfinite(array).all() for array in model.parameters.values())
+
+
+def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    common: dict[str, Any] = {"checkpoint": file, "progress": False}
+    ri.train(small(), STRIPES.train, epochs=1, seed=0, **common)
+    with pytest.raises(CheckpointError, match="its model is"):
+        ri.train(ri.PatternRBM(16, 51, 8), STRIPES.train, resume=True, **common)
+    with pytest.raises(CheckpointError, match="its data is"):
+        ri.train(small(), STRIPES.images, resume=True, **common)
+    with pytest.raises(CheckpointError, match="its negative_phase is"):
+        ri.train(small(), STRIPES.train, resume=True, backend="gibbs", **common)
+    small().save(file)
+    with pytest.raises(CheckpointError, match="holds a model, not a checkpoint"):
+        ri.train(small(), STRIPES.train, resume=True, **common)
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        ri.train(small(), STRIPES.train, resume=True, **common)
+    with pytest.raises(CheckpointError, match="there is no file"):
+        ri.train(small(), STRIPES.train, resume=True, checkpoint=tmp_path / "none", progress=False)
+    with pytest.raises(CheckpointError, match="there is no such folder"):
+        ri.train(small(), STRIPES.train, checkpoint=tmp_path / "a" / "b", progress=False)
+
+
+def test_checkpoint_header_is_json_and_names_its_settings(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    ri.train(small(), STRIPES.train, epochs=1, seed=0, checkpoint=file, progress=False)
+    raw = file.read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    facts = json.loads(header["__metadata__"]["rapid_ising"])
+    assert facts["kind"] == "checkpoint"
+    assert facts["settings"]["model"]["n_patterns"] == 8
+
+
+def test_callbacks_record_and_stop() -> None:
+    stops = ri.callbacks.EarlyStopping("zero_temperature_test", target=0.05)
+    run = ri.train(
+        ri.PatternRBM(16, 200, 8, seed=1),
+        STRIPES.train,
+        seed=1,
+        epochs=100,
+        callbacks=[ri.callbacks.Evaluate(STRIPES, every=5, tries=10), stops],
+        progress=False,
+    )
+    assert run.stopped == "early"
+    assert run.epochs % 5 == 0
+    assert run.history[-1]["zero_temperature_test"] <= 0.05
+    assert "zero_temperature_test" not in run.history[0]
+
+
+@pytest.mark.parametrize(("values", "stopped_at"), [([3, 2, 1, 1, 1, 1], 5), ([3, 2, 1, 0, -1, -2], None)])
+def test_early_stopping_counts_records_without_a_better_one(
+    values: list[float], stopped_at: int | None
+) -> None:
+    rule = ri.callbacks.EarlyStopping("metric", patience=2)
+    run = ri.TrainingRun(small())
+    stopped = None
+    for epoch, value in enumerate(values, start=1):
+        run.history.append({"epoch": epoch, "seconds": 0.0, "metric": value})
+        if rule.on_epoch_end(run):
+            stopped = epoch
+            break
+    assert stopped == stopped_at
+
+
+def test_early_stopping_without_its_measure_says_so() -> None:
+    with pytest.raises(InvalidParameterError, match="put an Evaluate callback before"):
+        ri.train(
+            small(), STRIPES.train, epochs=9, progress=False,
+            callbacks=[ri.callbacks.EarlyStopping("hamming", patience=2)],
+        )  # fmt: skip
+
+
+BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
+    ([[1.0, np.nan] * 8], {}, InvalidDataError, "not finite at row 0, column 1"),
+    ([[1, -1], [1]], {}, InvalidDataError, "ragged"),
+    (np.ones((3, 15)), {}, InvalidDataError, "rows of 15 values where 16 are needed"),
+    (np.zeros((3, 16)), {}, InvalidDataError, r"2 \* x - 1"),
+    (np.full((3, 16), 2), {}, InvalidDataError, "must hold spins"),
+    (np.empty((0, 16)), {}, InvalidDataError, "no rows"),
+    (STRIPES.train, {"epochs": 0}, InvalidParameterError, "epochs must be an integer of at least 1, not 0"),
+    (STRIPES.train, {"batch_size": -3}, InvalidParameterError, "batch_size"),
+    (STRIPES.train, {"learning_rate": 0}, InvalidParameterError, "learning_rate must be more than 0"),
+    (STRIPES.train, {"seed": -1}, InvalidParameterError, "seed"),
+    (STRIPES.train, {"recipe": "papper"}, UnknownNameError, "did you mean 'paper'"),
+    (STRIPES.train, {"optimizer": "adm"}, UnknownNameError, "did you mean 'adam'"),
+    (STRIPES.train, {"constraint": "sign"}, UnknownNameError, "did you mean 'signs'"),
+    (STRIPES.train, {"last_batch": "short"}, InvalidParameterError, "last_batch"),
+    (STRIPES.train, {"resume": True}, InvalidParameterError, "resume needs the checkpoint"),
+    (STRIPES.train, {"backend": 3}, InvalidParameterError, "a name, a Backend or a dimod.Sampler"),
+    (STRIPES.train, {"backend": "gibbs", "negative_phase": "cd"}, InvalidParameterError, "give either"),
+    (STRIPES.train, {"negative_phase": "backend"}, InvalidParameterError, "needs the machine"),
+]
+
+
+@pytest.mark.parametrize(("data", "options", "error", "message"), BAD)
+def test_bad_input_changes_nothing(
+    data: Any, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    model = small()
+    before = model.weights
+    with pytest.raises(error, match=message):
+        ri.train(model, data, progress=False, **options)
+    np.testing.assert_array_equal(model.weights, before)
+
+
+def test_constraint_on_a_model_without_patterns_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="has none"):
+        ri.train(ri.RBM(16, 4), STRIPES.train, constraint="clip", progress=False)
