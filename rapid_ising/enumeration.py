@@ -21,7 +21,6 @@ from rapid_ising.couplings import row_products
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError, ProblemTooLargeError
 from rapid_ising.ising import IsingModel
-from rapid_ising.kernels.layer_sums import layer_sums
 from rapid_ising.typing import Indices, Reals, States
 from rapid_ising.validation import inverse_temperature
 
@@ -246,6 +245,9 @@ class LayersEnumeration(Enumeration):
     """All states of the smaller of two layers, the larger one summed out."""
 
     def __init__(self, model: IsingModel, beta: float, deadline: Deadline) -> None:
+        # Here, since numba is half of the time that an import of the library would take.
+        from rapid_ising.kernels.layer_sums import layer_sums
+
         self.beta = beta
         self._deadline = deadline
         split = model.bipartition()

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from rapid_ising.couplings import Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.ising import IsingModel
-from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse
 from rapid_ising.typing import Floats, States
 
 
@@ -120,6 +119,9 @@ def _single_spin_sweeps(
     rng: np.random.Generator,
     limit: Deadline,
 ) -> States:
+    # Here, since numba is half of the time that an import of the library would take.
+    from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse
+
     couplings = model.couplings
     fields = model.fields.astype(model.dtype)
     states = np.ascontiguousarray(states)

@@ -13,8 +13,11 @@ from rapid_ising.datasets.dataset import Dataset
 from rapid_ising.evaluation.likelihood import log_probabilities
 from rapid_ising.evaluation.reconstruction import hamming_distance, known_rows
 from rapid_ising.models.base import Model
+from rapid_ising.typing import States
 from rapid_ising.validation import Seed, generator
 
+RECONSTRUCTIONS = 20_000
+"""The most reconstructions of one set of images when their number is left out."""
 MAX_WORK = 2**27
 """Hidden fields that a likelihood may cost without being asked for: about a second."""
 
@@ -55,7 +58,7 @@ def evaluate(
     mask: npt.ArrayLike | None = None,
     beta: float = 1.0,
     steps: int = 1,
-    tries: int = 100,
+    tries: int | None = None,
     seed: Seed = 0,
     likelihood: bool | None = None,
 ) -> Evaluation:
@@ -73,8 +76,11 @@ def evaluate(
     mask
         True where a pixel is known, shape (V,). Left out, the first row is, or the first half of an image of
         one row.
-    beta, steps, tries
+    beta, steps
         As in ``hamming_distance``; ``beta`` is also that of the likelihood.
+    tries
+        The reconstructions of each image. Left out, 100, or fewer where that would make more than 20000 of
+        one set of images: many images make the mean as sharp as many tries.
     seed
         An int or a numpy Generator; the same seed gives the same numbers.
     likelihood
@@ -102,8 +108,9 @@ def evaluate(
     rng = generator(seed)
     has_test = len(dataset.test) > 0
 
-    def distance(images: npt.ArrayLike, inverse: float) -> float:
-        return hamming_distance(model, images, known, beta=inverse, steps=steps, tries=tries, seed=rng)
+    def distance(images: States, inverse: float) -> float:
+        count = max(1, min(100, RECONSTRUCTIONS // len(images))) if tries is None else tries
+        return hamming_distance(model, images, known, beta=inverse, steps=steps, tries=count, seed=rng)
 
     log_train, log_test = None, None
     if likelihood or (likelihood is None and math.isfinite(beta) and _is_cheap(model)):

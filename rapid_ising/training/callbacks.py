@@ -31,14 +31,14 @@ class Evaluate:
     every
         The epochs from one evaluation to the next.
     tries
-        The reconstructions of each image.
+        The reconstructions of each image, as in ``evaluate``.
     seed
         Seeds the reconstructions, apart from the training's own random numbers.
     """
 
     dataset: Dataset
     every: int = 1
-    tries: int = 100
+    tries: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -35,13 +35,16 @@ class EpochBar:
         self._task = self._progress.add_task("training", total=total, completed=done, measures="")
 
     def __enter__(self) -> EpochBar:
-        self._progress.start()
+        # rich before 14 ends even a disabled bar with an empty line.
+        if not self._progress.disable:
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if not self._progress.disable:
+            self._progress.stop()
 
     def advance(self, record: dict[str, float]) -> None:
         """Count one epoch and show what its record holds."""

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ from rapid_ising.training.progress import EpochBar
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.validation import Seed, generator, positive_integer, spins
+
+Part = TypeVar("Part")
 
 
 def train(
@@ -66,6 +69,7 @@ def train(
         ``negative_phase=BackendSamples(backend)``.
     recipe
         "default" (the best settings known), "paper", or a Recipe; what is given beside it replaces its part.
+        A name that the recipe uses too ("patterns", "sgd") keeps the recipe's options.
     optimizer
         "sgd", "adam", or an Optimizer.
     learning_rate
@@ -113,13 +117,13 @@ def train(
     """
     settings = as_recipe(recipe, model)
     phase = _negative_phase(settings, negative_phase, backend)
-    steps = as_optimizer(settings.optimizer if optimizer is None else optimizer, learning_rate)
+    steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
     total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
     rows = spins("training data", data, model.n_visible)
     if not len(rows):
         raise InvalidDataError("training data has no rows")
     size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
-    held = as_constraint(settings.constraint if constraint is None else constraint, model)
+    held = as_constraint(_or_recipe(constraint, settings.constraint), model)
     division = settings.last_batch if last_batch is None else last_batch
     if division not in ("own", "nominal"):
         raise InvalidParameterError(f"last_batch must be 'own' or 'nominal', not {division!r}")
@@ -203,7 +207,14 @@ def _negative_phase(
     if negative_phase == BackendSamples.name:
         raise InvalidParameterError("negative_phase='backend' needs the machine: give backend=NAME")
     # A copy: what a phase keeps from update to update belongs to one training.
-    return copy.copy(as_negative_phase(settings.negative_phase if negative_phase is None else negative_phase))
+    return copy.copy(as_negative_phase(_or_recipe(negative_phase, settings.negative_phase)))
+
+
+def _or_recipe(given: str | Part | None, recommended: Part) -> str | Part:
+    """Return what was given, or the recipe's own part where nothing or only its name was given."""
+    if given is None or given == getattr(recommended, "name", None):
+        return recommended
+    return given
 
 
 def _check_finite(model: Model, epoch: int, rate: float) -> None:

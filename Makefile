@@ -1,0 +1,90 @@
+# Every target works in a fresh clone: it first makes the local environment .venv, and makes it again only
+# when pyproject.toml, constraints.txt or the Python asked for has changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed.stamp
+
+# Old pip reads the first for builds too, new pip the second. Both take a relative path, so that the clone
+# may lie in a folder with a space in its name.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test lint format wheel backends-table constraints clean ANEW
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
+	    | while IFS='|' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
+	@echo "  Another Python than python3: make demo PYTHON=python3.12"
+
+setup: $(INSTALLED)  ## make .venv with the package (editable) and its tools
+	@:
+
+demo: $(INSTALLED)  ## train on the 4x4 stripes with three methods: a table and a picture
+	@$(BIN)/rapid-ising demo
+
+test: $(INSTALLED)  ## run all tests and doctests; ARGS="-k exact" for some of them
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)  ## ruff, its formatter, and mypy --strict
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy --strict
+
+format: $(INSTALLED)  ## let ruff format the code and repair what it can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+wheel: $(INSTALLED)  ## build dist/: the source archive, and from it the wheel
+	@rm -rf dist
+	@$(BIN)/python -m build >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
+	@ls -1 dist/*
+
+backends-table: $(INSTALLED)  ## write the table of machines into backends/README.md
+	@$(BIN)/python -m rapid_ising.cli.machines backends/README.md
+
+constraints: export PIP_CONSTRAINT :=
+constraints: export PIP_BUILD_CONSTRAINT :=
+constraints: $(BIN)/pip  ## pin the newest versions in constraints.txt
+	@rm -rf build/newest && $(BIN)/python -m venv build/newest
+	@build/newest/bin/pip install --quiet --quiet '.[dev]' hatchling
+	@sed -n '/^#/p' constraints.txt >build/constraints.txt
+	@build/newest/bin/pip freeze --exclude rapid-ising >>build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+	@rm -rf build/newest
+	@git --no-pager diff --stat -- constraints.txt
+
+clean:  ## remove .venv and everything that was built or cached
+	@rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
+	@echo "Setting up $(VENV), about a minute when packages are cached ..."
+	@$(BIN)/pip install --editable '.[dev]' >$(VENV)/pip.log 2>&1 || { \
+	    tail -n 25 $(VENV)/pip.log >&2; \
+	    echo "make: pip could not set up $(VENV), see $(VENV)/pip.log; check the network and the package" \
+	        "index (pip config list), then run make again" >&2; exit 1; }
+	@touch $@
+
+$(BIN)/pip:
+	@{ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; } 2>/dev/null || { \
+	    echo "make: rapid-ising needs Python 3.11 or newer, and $(PYTHON) answers" \
+	        "'$$({ $(PYTHON) --version; } 2>&1 | head -n 1)';" \
+	        "name another one, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu it is in the package python3-venv" \
+	        >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# The environment is made anew when its Python is gone, or is another version than one asked for by name.
+ifeq ($(realpath $(BIN)/python),)
+$(BIN)/pip $(INSTALLED): ANEW
+else ifneq ($(origin PYTHON),file)
+VERSION := -c 'import sys; print(sys.version_info[:2])'
+$(BIN)/pip $(INSTALLED): $(shell [ "$$($(PYTHON) $(VERSION) 2>&1)" = "$$($(BIN)/python $(VERSION))" ] || echo ANEW)
+endif

@@ -1,0 +1,83 @@
+"""The command ``rapid-ising``: its sub-commands, and what its exit statuses mean.
+
+0: done. 2: an error, said in one line on stderr. 130: interrupted with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from rapid_ising.cli.backends import backends
+from rapid_ising.cli.demo import demo
+from rapid_ising.cli.options import ERROR, INTERRUPTED
+from rapid_ising.cli.reconstruct import reconstruct
+from rapid_ising.cli.sample import sample
+from rapid_ising.cli.train import train
+from rapid_ising.errors import RapidIsingError
+from rapid_ising.version import __version__
+
+USAGE_ERROR: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
+"""What typer raises for a wrong option, argument or command."""
+
+
+class Commands(TyperGroup):
+    """The commands, each of whose errors becomes one line and an exit status."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line and exit with its status."""
+        try:
+            status = super().main(*args, **{**options, "standalone_mode": False})
+        except RapidIsingError as error:
+            status = _report(str(error))
+        except USAGE_ERROR as error:
+            status = _report(f"{error.format_message()} (--help shows what there is)")
+        except (OSError, MemoryError) as error:
+            status = _report(str(error) or type(error).__name__)
+        except typer.Abort:
+            status = INTERRUPTED
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _report(message: str) -> int:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    return ERROR
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="rapid-ising",
+    help="Train Boltzmann machines with low-energy samples from any Ising machine.",
+    epilog="Start with: rapid-ising demo --quick",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+for command in (train, sample, reconstruct, backends, demo):
+    app.command(no_args_is_help=False)(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rapid-ising {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train Boltzmann machines with low-energy samples from any Ising machine."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app()

@@ -1,0 +1,128 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rapid_ising.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from rapid_ising.backend import Backend
+    from rapid_ising.models import Model
+
+ERROR, INTERRUPTED = 2, 130
+"""The exit statuses beside 0."""
+
+HIDDEN, PATTERNS = 100, 8
+"""The size of a model when none is asked for: the paper's patterns and a tenth of its hidden spins."""
+
+DatasetName = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        metavar="NAME|FILE.npy",
+        help="A data set: stripes, stripes-N, bars-and-stripes or bars-and-stripes-N, N the side; or a .npy "
+        "file of -1 and +1, one image a row.",
+    ),
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option(
+        "--backend", metavar="NAME", help="The machine that draws samples; see: rapid-ising backends"
+    ),
+]
+BackendOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--backend-option",
+        metavar="KEY=VALUE",
+        help="An option of the machine, such as num_sweeps=200; may be repeated.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Fixes every random number.")]
+Beta = Annotated[
+    float,
+    typer.Option(metavar="B|inf", help="The inverse temperature; inf asks for the states of lowest energy."),
+]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that rapid-ising train wrote.")]
+
+
+def chosen_backend(name: str | None, options: list[str] | None) -> Backend | None:
+    """Return the machine ``name`` with ``KEY=VALUE`` options, or None where no name was given."""
+    if name is None:
+        if options:
+            raise InvalidParameterError(f"--backend-option {options[0]} needs --backend NAME")
+        return None
+    from rapid_ising.registry import load_backend
+
+    return load_backend(name, **dict(key_value(text) for text in options or []))
+
+
+def key_value(text: str) -> tuple[str, Any]:
+    """Return the key and the value of ``KEY=VALUE``, the value read as JSON where it is JSON, else as text.
+
+    >>> key_value("burn_in=50"), key_value("solver=Advantage")
+    (('burn_in', 50), ('solver', 'Advantage'))
+    """
+    key, equals, value = text.partition("=")
+    if not (equals and key.isidentifier()):
+        raise InvalidParameterError(f"--backend-option {text!r} must read KEY=VALUE, such as num_sweeps=200")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def image_shape(text: str | None, model: Model) -> tuple[int, int]:
+    """Return the rows and columns that ``ROWSxCOLUMNS`` names, or a square where the pixels make one.
+
+    Pixels that make no square are one row.
+    """
+    pixels = model.n_visible
+    if text is None:
+        side = round(pixels**0.5)
+        return (side, side) if side * side == pixels else (1, pixels)
+    match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", text)
+    if match is None or int(match[1]) * int(match[2]) != pixels:
+        raise InvalidParameterError(
+            f"--shape {text} must read ROWSxCOLUMNS and make the model's {pixels} pixels, such as 1x{pixels}"
+        )
+    return int(match[1]), int(match[2])
+
+
+def model_of(path: Path) -> Model:
+    """Return the model in a file."""
+    from rapid_ising.models import load_model
+
+    return load_model(path)
+
+
+def output_file(path: Path) -> Path:
+    """Return ``path`` when a file can be written there, so that no work is lost for want of a place."""
+    folder = path.parent
+    if path.is_dir():
+        raise InvalidParameterError(f"cannot write {path}: it is a folder; name a file in it")
+    if not folder.is_dir():
+        raise InvalidParameterError(f"cannot write {path}: there is no folder {folder}; make it first")
+    if not all(os.access(place, os.W_OK) for place in (folder, path) if place.exists()):
+        raise InvalidParameterError(f"cannot write {path}: permission denied")
+    return path
+
+
+def output_folder(path: Path) -> Path:
+    """Return ``path`` as a folder that files can be written in, made where it is missing."""
+    if path.exists() and not path.is_dir():
+        raise InvalidParameterError(f"cannot write into {path}: it is a file; name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidParameterError(f"cannot make the folder {path}: {error.strerror or error}") from error
+    if not os.access(path, os.W_OK):
+        raise InvalidParameterError(f"cannot write into {path}: permission denied")
+    return path

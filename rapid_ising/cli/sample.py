@@ -1,0 +1,94 @@
+"""``rapid-ising sample``: draw images from a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rapid_ising.cli.console import cell, results, write_json
+from rapid_ising.cli.options import (
+    BackendName,
+    BackendOptions,
+    Beta,
+    ModelFile,
+    Seed,
+    chosen_backend,
+    image_shape,
+    model_of,
+    output_file,
+)
+
+BACKEND = "gibbs"
+
+
+def sample(
+    model_file: ModelFile,
+    backend: BackendName = BACKEND,
+    backend_option: BackendOptions = None,
+    reads: Annotated[int, typer.Option(help="How many images to draw.")] = 100,
+    beta: Beta = 1.0,
+    seed: Seed = 0,
+    top: Annotated[int, typer.Option(help="How many of the most frequent images to show.")] = 10,
+    shape: Annotated[
+        str | None,
+        typer.Option(metavar="ROWSxCOLUMNS", help="The shape of an image; a square when left out."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npy", help="Write every image, one a row of -1 and +1, to this file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of pictures.")] = False,
+) -> None:
+    """Draw images from a trained model and show the most frequent ones."""
+    import numpy as np
+    from rich.columns import Columns
+    from rich.panel import Panel
+
+    from rapid_ising.cli.pictures import picture
+    from rapid_ising.validation import positive_integer
+
+    shown = positive_integer("top", top)
+    model = model_of(model_file)
+    rows_columns = image_shape(shape, model)
+    machine = chosen_backend(backend, backend_option)
+    if out is not None:
+        output_file(out)
+    assert machine is not None
+    images = model.sample(reads, backend=machine, beta=beta, seed=seed)
+    if out is not None:
+        with out.open("wb") as file:
+            np.save(file, images, allow_pickle=False)
+    kinds, counts = np.unique(images, axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:shown]
+    # At beta = 0 every image is as likely, and the free energy has no limit.
+    energies = model.free_energy(kinds[order], beta).tolist() if beta > 0 else [None] * len(order)
+    if as_json:
+        write_json(
+            {
+                "reads": len(images),
+                "distinct": len(kinds),
+                "backend": machine.name,
+                "beta": beta,
+                "shape": rows_columns,
+                "images": kinds[order].tolist(),
+                "counts": counts[order].tolist(),
+                "free_energies": energies,
+                "out": None if out is None else str(out),
+            }
+        )
+        return
+    console = results()
+    console.print(
+        f"{len(images)} images from {machine.name} at beta = {beta:g}, {len(kinds)} of them distinct; "
+        f"the {len(order)} most frequent:"
+    )
+    panels = []
+    for i, energy in zip(order, energies, strict=True):
+        image = picture(kinds[i], rows_columns, console.encoding)
+        panels.append(Panel.fit(f"{image}\n{counts[i]} of {len(images)}\nF = {cell(energy)}"))
+    console.print(Columns(panels))
+    console.print("F is the free energy: the lower it is, the likelier the image.")
+    if out is not None:
+        console.print(f"every image: {out}", soft_wrap=True)

@@ -1,0 +1,94 @@
+"""backends/README.md: its table is what the machines say, and its example is a machine."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+
+from rapid_ising import Backend, load_backend
+from rapid_ising.cli import machines
+from rapid_ising.cli.machines import BEGIN, END, capability_table, markdown_table, with_table
+from rapid_ising.errors import BackendLoadError, InvalidDataError, RapidIsingError
+from rapid_ising.testing import BackendConformance
+
+PAGE = Path(__file__).parents[1] / "backends" / "README.md"
+
+
+def python_blocks() -> list[str]:
+    blocks = re.findall(r"^( *)```python\n(.*?)^\1```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    return [textwrap.dedent(code) for _, code in blocks]
+
+
+class TestTable:
+    def test_the_page_is_not_stale(self) -> None:
+        page = PAGE.read_text(encoding="utf-8")
+        assert with_table(page) == page, "run `make backends-table`"
+
+    def test_each_machine_is_linked_to_its_file(self) -> None:
+        files = re.findall(r"^\| \[.*?\]\((.*?)\)", markdown_table(), re.M)
+        assert {"rapid_ising_backends/exact.py", "rapid_ising_backends/gibbs.py"} <= set(files)
+        assert [file for file in files if not (PAGE.parent / file).is_file()] == []
+
+    def test_rows_fit_the_columns(self) -> None:
+        table = capability_table()
+        assert table.columns[0] == "backend"
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+        assert table.problems == {}
+
+    def test_a_machine_that_cannot_be_loaded_is_named_with_the_reason(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def load(name: str) -> Backend:
+            if name == "gibbs":
+                raise BackendLoadError("gibbs is broken")
+            return load_backend(name)
+
+        monkeypatch.setattr("rapid_ising.cli.machines.load_backend", load)
+        table = capability_table(["gibbs", "exact"])
+        assert [row[0] for row in table.rows] == ["exact"]
+        assert table.problems == {"gibbs": "gibbs is broken"}
+        with pytest.raises(RapidIsingError, match="gibbs is broken"):
+            markdown_table()
+
+    def test_text_around_the_markers_is_kept(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.md"
+        page.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n", encoding="utf-8")
+        machines.main([str(page)])
+        text = page.read_text(encoding="utf-8")
+        assert text == f"above\n{BEGIN}\n\n{markdown_table()}\n\n{END}\nbelow\n"
+        assert with_table(text) == text
+
+    @pytest.mark.parametrize(
+        "text", ["", BEGIN, END, f"{END} {BEGIN}", f"{BEGIN} {END} {END}", f"{BEGIN} " * 2 + END]
+    )
+    def test_a_page_without_its_markers_is_refused(self, text: str) -> None:
+        with pytest.raises(InvalidDataError, match="one line"):
+            with_table(text)
+
+
+class TestExample(BackendConformance):
+    """The machine of the page is held to what the page says that every machine is held to."""
+
+    @pytest.fixture
+    def backend(self, monkeypatch: pytest.MonkeyPatch) -> Backend:
+        module = types.ModuleType("metropolis")
+        # dataclasses looks up the module of a class.
+        monkeypatch.setitem(sys.modules, "metropolis", module)
+        exec(compile(python_blocks()[0], str(PAGE), "exec"), vars(module))
+        machine = module.Metropolis()
+        assert isinstance(machine, Backend)
+        return machine
+
+
+def test_the_test_of_the_page_is_one() -> None:
+    names: dict[str, object] = {}
+    exec(compile(python_blocks()[1], str(PAGE), "exec"), names)
+    kind = names["TestMetropolis"]
+    assert isinstance(kind, type)
+    assert issubclass(kind, BackendConformance)
+    assert "backend" in vars(kind)

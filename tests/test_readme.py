@@ -1,0 +1,50 @@
+"""What README shows must run, and what it claims must hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import rapid_ising as ri
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_python_examples_run_in_order(capsys: Any) -> None:
+    names: dict[str, Any] = {"__name__": "readme"}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert "Evaluation(" in capsys.readouterr().out
+    assert names["samples"].shape == (64, 16)
+
+
+def test_commands_exist() -> None:
+    makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
+    shown = re.findall(r"^make ([a-z-]+)", "\n".join(blocks("")), re.MULTILINE)
+    assert shown == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in shown)
+
+
+def test_table_names_every_machine() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in ri.available_backends())
+
+
+def test_default_recipe_is_warmer_than_the_papers() -> None:
+    data = ri.datasets.stripes(4)
+    found = {}
+    for recipe in ("default", "paper"):
+        model = ri.PatternRBM(16, 1000, 8, seed=0)
+        ri.train(model, data.train, recipe=recipe, seed=0, progress=False)
+        found[recipe] = ri.evaluate(model, data, tries=10)
+    assert found["default"].zero_temperature_train == 0
+    assert found["default"].zero_temperature_test == 0
+    default, paper = found["default"].log_likelihood_train, found["paper"].log_likelihood_train
+    assert default is not None
+    assert paper is not None
+    assert default > paper + 200
