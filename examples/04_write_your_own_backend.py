@@ -49,7 +49,7 @@ print("mean spins by Metropolis:", rows.record.sample.mean(axis=0).round(2))
 print("mean spins exactly:      ", ri.enumerate_model(problem, beta=1.0).moments().means.round(2))
 
 data = ri.datasets.stripes(4)
-model = ri.PatternRBM(n_visible=16, n_hidden=40, n_patterns=8, seed=0)
-run = ri.train(model, data.train, backend=Metropolis(num_sweeps=10), epochs=60, seed=0, progress=False)
+model = ri.PatternRBM(n_visible=16, n_hidden=100, n_patterns=8, seed=0)
+run = ri.train(model, data.train, backend=Metropolis(num_sweeps=10), epochs=100, seed=0, progress=False)
 wrong = ri.evaluate(model, data).zero_temperature_test
 print(f"trained with it for {run.epochs} epochs: {wrong:.3f} of held-out pixels wrong at zero temperature")

@@ -2,6 +2,7 @@
 
 from rapid_ising import datasets as datasets
 from rapid_ising import errors as errors
+from rapid_ising import evaluation as evaluation
 from rapid_ising.backend import Backend as Backend
 from rapid_ising.backend import LocalBackend as LocalBackend
 from rapid_ising.backend import Request as Request
@@ -38,6 +39,7 @@ from rapid_ising.training.constraints import Signs as Signs
 from rapid_ising.training.negative_phase import BackendSamples as BackendSamples
 from rapid_ising.training.negative_phase import ContrastiveDivergence as ContrastiveDivergence
 from rapid_ising.training.negative_phase import ExactExpectation as ExactExpectation
+from rapid_ising.training.negative_phase import NegativePhase as NegativePhase
 from rapid_ising.training.negative_phase import PatternCorrelations as PatternCorrelations
 from rapid_ising.training.negative_phase import (
     PersistentContrastiveDivergence as PersistentContrastiveDivergence,

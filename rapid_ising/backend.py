@@ -176,6 +176,7 @@ class Backend(ABC):
         initial_states: Any,
         deadline: float | None,
     ) -> Request:
+        limit = Deadline(deadline)
         reads = positive_integer("num_reads", num_reads)
         inverse = inverse_temperature(beta)
         highest = self.capabilities.max_beta
@@ -214,7 +215,7 @@ class Backend(ABC):
             inverse,
             generator(seed),
             start,
-            Deadline(deadline),
+            limit,
             variables,
             vartype,
             self.capabilities.returns,

@@ -283,7 +283,7 @@ class Patterns(Couplings):
         self.dtype = self.patterns.dtype
         self.num_variables = self.patterns.shape[1]
         factor = real_array("scale", scale, 0)
-        if layers is not None and (sum(layers) != self.num_variables or min(layers) < 0):
+        if layers is not None and (sum(layers) != self.num_variables or min(layers, default=-1) < 0):
             raise InvalidProblemError(
                 f"layers {layers} add up to {sum(layers)} where the patterns have {self.num_variables} spins"
             )

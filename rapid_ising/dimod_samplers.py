@@ -19,6 +19,7 @@ from rapid_ising.backend import Backend, LocalBackend, Request
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import BackendError, InvalidParameterError
+from rapid_ising.plain import plain
 from rapid_ising.typing import States
 from rapid_ising.validation import finite
 
@@ -123,6 +124,7 @@ class WrappedSampler(LocalBackend):
         return self._rows(answer, request), {
             "sampler": type(self.sampler).__name__,
             "factor": factor,
+            "info": plain(answer.info),
         }
 
     def _call(self, bqm: dimod.BinaryQuadraticModel, arguments: dict[str, Any], deadline: Deadline) -> Any:
@@ -161,8 +163,9 @@ class WrappedSampler(LocalBackend):
         columns = [answer.variables.index(v) for v in request.variables]
         rows: States = answer.record.sample[:, columns].astype(np.int8)
         if self.capabilities.returns == "distinct":
-            best = np.argsort(answer.record.energy, kind="stable")[: request.num_reads]
-            return rows[best]
+            rows = rows[np.argsort(answer.record.energy, kind="stable")]
+            first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+            return rows[first][: request.num_reads]
         return np.repeat(rows, answer.record.num_occurrences, axis=0)
 
 

@@ -60,8 +60,8 @@ def log_2cosh_sums(values: Reals) -> Reals:
     return total
 
 
-def _blocks(total: int, width: int, deadline: Deadline) -> Iterator[Indices]:
-    step = max(1, BLOCK // max(1, width))
+def _blocks(total: int, width: int, deadline: Deadline, entries: int = BLOCK) -> Iterator[Indices]:
+    step = max(1, entries // max(1, width))
     for start in range(0, total, step):
         deadline.check("enumeration")
         yield np.arange(start, min(start + step, total))
@@ -88,6 +88,8 @@ class Enumeration(ABC):
     beta: float
     ground_energy: float
     """The lowest energy of the model."""
+    deadline: Deadline
+    """When to give up, in the enumeration and in what is asked of it."""
     _log_partition: float
 
     @property
@@ -137,10 +139,14 @@ def enumerate_model(
     inverse = inverse_temperature(beta)
     check_enumerable(model)
     layers = model.couplings.layers
+    kind: type[HalvesEnumeration] | type[LayersEnumeration]
     summable = layers is not None and len(layers) == 2 and min(layers) <= MAX_LAYER
-    if not summable and model.num_variables <= MAX_SPINS:
-        return HalvesEnumeration(model, inverse, limit)
-    return LayersEnumeration(model, inverse, limit)
+    kind = LayersEnumeration if summable or model.num_variables > MAX_SPINS else HalvesEnumeration
+    law = kind(model, inverse, limit)
+    if limit is not deadline:
+        # A time for the enumeration, given in seconds, is not one for what is asked of it later.
+        law.deadline = Deadline(None)
+    return law
 
 
 def check_enumerable(model: IsingModel) -> None:
@@ -160,9 +166,9 @@ def check_enumerable(model: IsingModel) -> None:
         )
 
 
-def _tolerance(model: IsingModel, lowest: float) -> float:
-    """Return how far above the lowest energy a state still counts as a ground state."""
-    return 1e-9 * max(1.0, abs(lowest - model.offset))
+def _tolerance(*coefficients: Reals) -> float:
+    """Return how far above the lowest energy a state still counts as a ground state: beyond rounding."""
+    return 1e-12 * sum(float(np.abs(part).sum()) for part in coefficients)
 
 
 @final
@@ -171,7 +177,7 @@ class HalvesEnumeration(Enumeration):
 
     def __init__(self, model: IsingModel, beta: float, deadline: Deadline) -> None:
         self.beta = beta
-        self._deadline = deadline
+        self.deadline = deadline
         n = model.num_variables
         self._cut = n // 2
         first, second = np.arange(self._cut), np.arange(self._cut, n)
@@ -185,18 +191,22 @@ class HalvesEnumeration(Enumeration):
             energies += 0.5 * row_products(states @ couplings[np.ix_(part, part)], states)
             return energies
 
-        self._energy_a = model.offset + inner(self._a, first)
+        # The offset stays out of the weights, where a large one would drown the energies.
+        self._energy_a = inner(self._a, first)
         self._energy_b = inner(self._b, second)
         self._across = (self._a @ couplings[np.ix_(first, second)], self._b.T.copy())
         rows = len(self._a)
-        self.ground_energy = min(float(self._energies(r).min()) for r in self._row_blocks(rows))
-        self._slack = _tolerance(model, self.ground_energy)
+        self._lowest = min(float(self._energies(r).min()) for r in self._row_blocks(rows))
+        self.ground_energy = model.offset + self._lowest
+        self._slack = _tolerance(fields, couplings)
         self._row_weights = np.concatenate([self._weights(r).sum(axis=1) for r in self._row_blocks(rows)])
         self._total = float(self._row_weights.sum())
-        self._log_partition = -beta * self.ground_energy + math.log(self._total)
+        self._log_partition = math.log(self._total)
+        if math.isfinite(beta):
+            self._log_partition -= beta * self.ground_energy
 
     def _row_blocks(self, count: int) -> Iterator[Indices]:
-        return _blocks(count, len(self._b), self._deadline)
+        return _blocks(count, len(self._b), self.deadline)
 
     def _energies(self, rows: Indices) -> Reals:
         energies = self._across[0][rows] @ self._across[1]
@@ -207,7 +217,7 @@ class HalvesEnumeration(Enumeration):
     def _weights(self, rows: Indices) -> Reals:
         """Return exp(-beta (E - E_ground)), or 1 for ground states at beta = infinity."""
         excess = self._energies(rows)
-        excess -= self.ground_energy
+        excess -= self._lowest
         if math.isinf(self.beta):
             return (excess <= self._slack).astype(np.float64)
         return np.exp(np.multiply(excess, -self.beta, out=excess), out=excess)
@@ -216,11 +226,13 @@ class HalvesEnumeration(Enumeration):
         rows = rng.choice(len(self._a), size=num_reads, p=self._row_weights / self._total)
         points = rng.random(num_reads)
         columns = np.zeros(num_reads, dtype=np.intp)
-        unique, which = np.unique(rows, return_inverse=True)
+        order = np.argsort(rows, kind="stable")
+        unique, starts = np.unique(rows[order], return_index=True)
+        reads_of = np.split(order, starts[1:])
         for block in self._row_blocks(len(unique)):
             weights = np.cumsum(self._weights(unique[block]), axis=1)
             for place, row in zip(block, weights, strict=True):
-                reads = which == place
+                reads = reads_of[place]
                 columns[reads] = np.searchsorted(row, points[reads] * row[-1], side="right")
         return np.hstack([self._a[rows], self._b[columns]]).astype(np.int8)
 
@@ -249,7 +261,7 @@ class LayersEnumeration(Enumeration):
         from rapid_ising.kernels.layer_sums import layer_sums
 
         self.beta = beta
-        self._deadline = deadline
+        self.deadline = deadline
         split = model.bipartition()
         if split is None:
             raise ProblemTooLargeError("the couplings of this model have no two layers")
@@ -269,30 +281,33 @@ class LayersEnumeration(Enumeration):
         low_states = spin_states(cut, np.arange(2**cut))
         low_fields = low_states @ self._block[:cut] + self._fields[self._large]
         high_spins = len(self._small) - cut
-        for high in _blocks(2**high_spins, low_fields.size, deadline):
+        for high in _blocks(2**high_spins, low_fields.size, deadline, 2**24):
             high_states = spin_states(high_spins, high)
             rows = slice(int(high[0]) << cut, (int(high[-1]) + 1) << cut)
             parts = layer_sums(low_fields, high_states @ self._block[cut:], 0.0 if math.isinf(beta) else beta)
             sums[rows], extents[rows] = parts[0].ravel(), parts[1].ravel()
             high_linear = high_states @ self._fields[self._small[cut:]]
             linear[rows] = np.add.outer(high_linear, low_states @ self._fields[self._small[:cut]]).ravel()
-        lowest = model.offset + linear - extents
-        self.ground_energy = float(lowest.min())
+        # The offset stays out of the weights, where a large one would drown the energies.
+        lowest = linear - extents
+        self.ground_energy = model.offset + float(lowest.min())
         if math.isinf(beta):
-            ground = np.flatnonzero(lowest <= self.ground_energy + _tolerance(model, self.ground_energy))
+            ground = np.flatnonzero(lowest <= lowest.min() + _tolerance(self._fields, self._block))
             log_weights = np.full(len(linear), -math.inf)
             for block in self._state_blocks(ground):
                 # A spin in no field doubles the number of ground states.
                 log_weights[block] = math.log(2.0) * self._unmoved(self._visit(block)[1]).sum(axis=1)
         else:
-            log_weights = sums - beta * (model.offset + linear)
+            log_weights = sums - beta * linear
         highest = float(log_weights.max())
         weights = np.exp(log_weights - highest)
         self._log_partition = highest + math.log(float(weights.sum()))
+        if math.isfinite(beta):
+            self._log_partition -= beta * model.offset
         self._probabilities = weights / weights.sum()
 
     def _state_blocks(self, indices: Indices) -> Iterator[Indices]:
-        for block in _blocks(len(indices), self._block.shape[1], self._deadline):
+        for block in _blocks(len(indices), self._block.shape[1], self.deadline):
             yield indices[block]
 
     def _visit(self, indices: Indices) -> tuple[Reals, Reals]:
@@ -315,7 +330,7 @@ class LayersEnumeration(Enumeration):
     def sample(self, num_reads: int, rng: np.random.Generator) -> States:  # noqa: D102
         chosen = rng.choice(len(self._probabilities), size=num_reads, p=self._probabilities)
         layered = np.empty((num_reads, len(self._order)), np.int8)
-        for reads in _blocks(num_reads, self._block.shape[1], self._deadline):
+        for reads in _blocks(num_reads, self._block.shape[1], self.deadline):
             states, fields = self._visit(chosen[reads])
             up = 2.0 * rng.random(fields.shape) - 1.0 < self._large_means(fields)
             layered[np.ix_(reads, self._small)] = states

@@ -69,14 +69,14 @@ class UnknownNameError(RapidIsingError, LookupError):
     """A name is not in the list that it should come from."""
 
     @classmethod
-    def among(cls, kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+    def among(cls, kind: str, name: object, names: Iterable[str]) -> UnknownNameError:
         """Build the error for ``name``, with the nearest names first.
 
         >>> print(UnknownNameError.among("optimizer", "adma", ["adam", "sgd"]))
         unknown optimizer 'adma': did you mean 'adam'? Known: adam, sgd
         """
         known = sorted(names)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         return cls(f"unknown {kind} {name!r}: {hint}Known: {', '.join(known) or 'none'}")
 

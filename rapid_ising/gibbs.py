@@ -5,12 +5,10 @@ In dimod's sign a spin in the local field f has P(s = +1) = 1 / (1 + exp(2 beta 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.couplings import Patterns, Sparse
+from rapid_ising.couplings import Dense, Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.ising import IsingModel
 from rapid_ising.typing import Floats, States
@@ -43,9 +41,10 @@ def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Float
     points = rng.random(fields.shape, dtype=fields.dtype.type)
     points *= 2
     points -= 1
-    if math.isinf(beta):
+    if beta > float(np.finfo(fields.dtype).max):
         return np.where(fields == 0, np.copysign(1, points), -np.sign(fields))
-    means = np.tanh(np.multiply(fields, fields.dtype.type(-beta)))
+    with np.errstate(over="ignore"):
+        means = np.tanh(np.multiply(fields, fields.dtype.type(-beta)))
     means -= points
     return np.copysign(fields.dtype.type(1), means)
 
@@ -75,7 +74,7 @@ def gibbs_sweeps(
     rng
         Where the random numbers come from.
     deadline
-        Checked after each sweep of a layered model and each ten of another.
+        Checked after each sweep of a layered model, and about each tenth of a second of another.
 
     Examples
     --------
@@ -125,14 +124,22 @@ def _single_spin_sweeps(
     couplings = model.couplings
     fields = model.fields.astype(model.dtype)
     states = np.ascontiguousarray(states)
-    for done in range(0, sweeps, 10):
-        count = min(10, sweeps - done)
-        if isinstance(couplings, Patterns) and couplings.layers is None:
-            sweep_patterns(states, fields, couplings.patterns, float(couplings.scale), beta, count, rng)
+    chains, n = states.shape
+    # A call of the kernel is about a tenth of a second, so that a deadline is looked at in between.
+    step = max(1, min(10, 10**9 // max(1, chains * n * n)))
+    matrix = None
+    if isinstance(couplings, Dense):
+        matrix = couplings.matrix
+    elif not isinstance(couplings, Sparse) and not (isinstance(couplings, Patterns) and not couplings.layers):
+        matrix = couplings.to_dense()
+    for done in range(0, sweeps, step):
+        count = min(step, sweeps - done)
+        if matrix is not None:
+            sweep_dense(states, fields, matrix, beta, count, rng)
         elif isinstance(couplings, Sparse):
-            matrix = couplings.matrix
-            sweep_sparse(states, fields, matrix.indptr, matrix.indices, matrix.data, beta, count, rng)
-        else:
-            sweep_dense(states, fields, couplings.to_dense(), beta, count, rng)
+            edges = couplings.matrix
+            sweep_sparse(states, fields, edges.indptr, edges.indices, edges.data, beta, count, rng)
+        elif isinstance(couplings, Patterns):
+            sweep_patterns(states, fields, couplings.patterns, float(couplings.scale), beta, count, rng)
         limit.check("Gibbs sampling")
     return states

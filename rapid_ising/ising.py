@@ -177,8 +177,11 @@ class IsingModel:
         >>> model.fields, model.offset
         (array([1. , 0.5]), 1.0)
         """
-        if bqm.dtype == object:
-            bqm = dimod.BinaryQuadraticModel(bqm, dtype=np.float64)
+        try:
+            # In float32 the change of variables would lose energies beside large penalties.
+            bqm = bqm if bqm.dtype == np.float64 else dimod.BinaryQuadraticModel(bqm, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidProblemError(f"the coefficients of the BQM are not real numbers: {error}") from error
         spin = bqm if bqm.vartype is dimod.SPIN else bqm.change_vartype(dimod.SPIN, inplace=False)
         n = spin.num_variables
         # dimod's annotation forgets that labels are returned only on request.

@@ -70,6 +70,12 @@ def load_backend(name: str, **options: Any) -> Backend:
             f"backend {name!r} has no option {', '.join(map(repr, unknown))}; "
             f"it has: {', '.join(fields) or 'none'}"
         )
+    needed = sorted(set(backend_options(kind, required=True)) - set(options))
+    if needed:
+        raise InvalidParameterError(
+            f"backend {name!r} needs the option {' and '.join(map(repr, needed))}: "
+            f"give it, as in load_backend({name!r}, {needed[0]}=...)"
+        )
     return kind(**options)
 
 
@@ -95,11 +101,15 @@ def as_backend(backend: str | Backend | Sampler) -> Backend:
     )
 
 
-def backend_options(kind: type[Backend]) -> list[str]:
-    """Return the names of the options of a backend's class, its dataclass fields."""
+def backend_options(kind: type[Backend], *, required: bool = False) -> list[str]:
+    """Return the names of a backend's options, the fields of its class, or of those without default."""
     if not dataclasses.is_dataclass(kind):
         return []
-    return [field.name for field in dataclasses.fields(kind) if field.init]
+    fields = [field for field in dataclasses.fields(kind) if field.init]
+    if required:
+        missing = dataclasses.MISSING
+        fields = [f for f in fields if f.default is missing and f.default_factory is missing]
+    return [field.name for field in fields]
 
 
 def _backend_class(name: str) -> type[Backend]:

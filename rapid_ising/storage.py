@@ -26,7 +26,8 @@ def write(
 ) -> None:
     """Write arrays and facts to ``path``; an earlier file stays whole until the new one is complete."""
     target = Path(path)
-    header = {KEY: json.dumps({"kind": kind, "version": __version__, **facts}, sort_keys=True)}
+    told = {"kind": kind, "version": __version__, **facts}
+    header = {KEY: json.dumps(told, sort_keys=True, default=_plain)}
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=header)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
@@ -36,8 +37,16 @@ def write(
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy value as plain numbers."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise CheckpointError(f"a {type(value).__name__} cannot be written: records hold numbers")
 
 
 def read(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any]]:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 
 REAL = (int, float, np.integer, np.floating)
+SAMPLING, TRAINING, MODEL = 0, 1, 2
+"""Streams of random numbers from one seed."""
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 
 
@@ -49,16 +51,19 @@ def inverse_temperature(value: Any, name: str = "beta") -> float:
     return float(value)
 
 
-def generator(seed: Seed, stream: int = 0) -> np.random.Generator:
+def generator(seed: Seed, stream: int = SAMPLING) -> np.random.Generator:
     """Return the one generator of a call; a Generator is used as it is, and so advances.
 
-    The same int gives independent numbers in another ``stream``: a model and its training, both with seed 0,
-    do not share their random numbers.
+    The same seed gives independent numbers in another ``stream``: a model, its training and the machine that
+    samples it, all with seed 0, do not share their random numbers.
     """
-    if isinstance(seed, np.random.Generator | np.random.SeedSequence) or seed is None:
+    if isinstance(seed, np.random.Generator) or seed is None:
         return np.random.default_rng(seed)
-    number = positive_integer("seed", seed, minimum=0)
-    return np.random.default_rng(np.random.SeedSequence(number, spawn_key=(stream,) if stream else ()))
+    if not isinstance(seed, np.random.SeedSequence):
+        seed = np.random.SeedSequence(positive_integer("seed", seed, minimum=0))
+    if stream:
+        seed = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, stream))
+    return np.random.default_rng(seed)
 
 
 def rectangular(name: str, values: Any) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 import dimod
 import networkx as nx
@@ -275,3 +275,27 @@ def test_a_composite_around_a_backend_is_a_backend_again() -> None:
 def test_states_cannot_be_stated_of_a_sampler_that_takes_none() -> None:
     with pytest.raises(InvalidParameterError, match="takes no initial_states"):
         ri.WrappedSampler(Scripted(answering), initial_states=True)
+
+
+def test_what_the_sampler_says_of_its_work_is_kept() -> None:
+    def timed(bqm: Any) -> dimod.SampleSet:
+        answer = answering([[1, 1]])
+        answer.info.update(timing={"qpu": np.int64(5)}, problem_id="x1", client=object())
+        return answer
+
+    info = ri.WrappedSampler(Scripted(timed)).sample(BQM).info["rapid_ising"]["stages"][0]["info"]
+    assert info == {"timing": {"qpu": 5}, "problem_id": "x1", "client": {"class": "object"}}
+
+
+def test_distinct_states_are_distinct() -> None:
+    class Few(Sampler):
+        parameters: ClassVar[dict[str, Any]] = {}
+        properties: ClassVar[dict[str, Any]] = {}
+
+        def sample(self, bqm: Any, **_: Any) -> dimod.SampleSet:
+            rows = [{"a": 1, "b": 1}, {"a": -1, "b": 1}] * 3
+            answer: dimod.SampleSet = dimod.SampleSet.from_samples_bqm(rows, bqm)
+            return answer
+
+    answer = ri.WrappedSampler(Few()).sample(BQM, num_reads=6)
+    assert len(answer) == 2

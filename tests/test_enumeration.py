@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -161,3 +162,20 @@ def test_strong_couplings_do_not_overflow(kind: str) -> None:
 def test_the_deadline_is_checked() -> None:
     with pytest.raises(DeadlineExceededError):
         enumerate_model(ring(26, 1.0, 0.0), deadline=0.01)
+
+
+@pytest.mark.parametrize(
+    "couplings", [np.zeros((1, 1)), Bipartite(np.zeros((1, 0)))], ids=["halves", "layers"]
+)
+def test_small_units_and_large_offsets_change_nothing(couplings: Any) -> None:
+    """In units of 1e-10, or on top of 1e17, the same model has the same law."""
+    tiny = enumerate_model(IsingModel([1e-10], couplings), math.inf)
+    assert (tiny.sample(100, np.random.default_rng(0)) == -1).all()
+    raised = enumerate_model(IsingModel([1.0], couplings, offset=1e17))
+    assert raised.moments().means[0] == pytest.approx(-math.tanh(1.0), abs=1e-12)
+
+
+def test_a_deadline_in_seconds_is_one_for_the_enumeration_alone() -> None:
+    law = enumerate_model(IsingModel(np.ones(4), np.zeros((4, 4))), deadline=0.5)
+    time.sleep(0.6)
+    assert law.sample(3, np.random.default_rng(0)).shape == (3, 4)

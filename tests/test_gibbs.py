@@ -146,3 +146,13 @@ def test_refreshing_sets_the_burn_in() -> None:
 def test_bad_options(options: dict[str, float]) -> None:
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         ri.load_backend("gibbs", **options)
+
+
+def test_beta_beyond_the_range_of_the_type_is_infinity() -> None:
+    fields = np.array([[0.0, 1.0, -1.0]], dtype=np.float32)
+    rng = np.random.default_rng(0)
+    draws = np.vstack([ri.sample_spins(fields, 1e39, rng) for _ in range(400)])
+    assert (draws[:, 1] == -1).all()
+    assert (draws[:, 2] == 1).all()
+    # Five standard deviations of 400 even draws.
+    assert abs(draws[:, 0].mean()) < 5 / 20

@@ -169,3 +169,14 @@ def test_what_is_no_state() -> None:
     with pytest.raises(InvalidProblemError, match="3 labels"):
         model.to_bqm(variables="abc")
     assert model.energies(np.zeros((0, 2))).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, object])
+def test_large_penalties_keep_the_small_energies(dtype: type) -> None:
+    """Energies of 0..7 beside penalties of a million, which float32 could not hold together."""
+    exact = dimod.generators.combinations(8, 1, strength=1e6)
+    for i in range(8):
+        exact.add_linear(i, float(i))
+    bqm = dimod.BinaryQuadraticModel(exact, dtype=dtype)
+    states = 2 * np.eye(8, dtype=np.int8) - 1
+    np.testing.assert_allclose(IsingModel.from_bqm(bqm).energies(states), np.arange(8), atol=1e-6)

@@ -123,3 +123,32 @@ def test_what_does_not_fit_is_refused_before_any_work() -> None:
         ri.train(rbm(), IMAGES, negative_phase="pattern", progress=False)
     with pytest.raises(CapabilityError, match="cannot start from given states"):
         ri.load_backend("exact").sample(rbm().ising(), initial_states=np.ones((1, 7)))
+
+
+def test_fewer_reads_than_patterns_visit_every_pattern_in_time() -> None:
+    model = ri.PatternRBM(6, 4, 8, seed=0)
+    seen: set[bytes] = set()
+
+    class Watched(ri.LocalBackend):
+        name = "watched"
+        capabilities = ri.Capabilities(initial_states=True)
+
+        def _draw(self, request: ri.Request) -> Any:
+            assert request.initial_states is not None
+            seen.update(row.tobytes() for row in request.initial_states)
+            return request.initial_states, {}
+
+    phase = ri.BackendSamples(Watched(), num_reads=4)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        phase.statistics(model, np.ones((1, 6), np.float32), rng)
+    assert seen == {row.tobytes() for row in phase.initial_states(model)}
+
+
+def test_machine_and_model_of_one_seed_share_no_random_numbers() -> None:
+    """Reads that have not moved from their random start agree with the patterns no more than by chance."""
+    model = ri.PatternRBM(400, 400, 8, seed=0)
+    reads = model.sample(8, backend=ri.load_backend("gibbs", burn_in=0), seed=0)
+    overlaps = np.abs(reads @ np.sign(model.visible_patterns).T) / 400
+    # Five standard deviations of a mean of 400 signs.
+    assert overlaps.max() < 5 / 20

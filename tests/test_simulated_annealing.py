@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+import dimod
+import neal
 import numpy as np
 import pytest
 
@@ -68,3 +70,41 @@ def test_the_deadline_interrupts_it() -> None:
 def test_bad_options(options: dict[str, float]) -> None:
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         ri.load_backend("simulated-annealing", **options)
+
+
+def max_cut(n: int) -> dimod.BinaryQuadraticModel:
+    """A max-cut QUBO with one-decimal weights: its fields as spins are zero but for rounding."""
+    rng = np.random.default_rng(3)
+    bqm = dimod.BinaryQuadraticModel("BINARY")
+    for i in range(n):
+        for j in range(i + 1, n):
+            if rng.random() < 0.1:
+                weight = float(rng.integers(1, 10)) / 10
+                bqm.add_linear(i, -weight)
+                bqm.add_linear(j, -weight)
+                bqm.add_quadratic(i, j, 2 * weight)
+    return bqm
+
+
+def test_search_for_ground_states_is_as_good_as_neals_own() -> None:
+    """At equal sweeps the mean energy is no worse than neal's default schedule by more than 1 %."""
+    problem = max_cut(120)
+    ours = ri.load_backend("simulated-annealing").sample(problem, num_reads=50, beta=math.inf, seed=0)
+    theirs = neal.SimulatedAnnealingSampler().sample(problem, num_reads=50, num_sweeps=1000, seed=0)
+    assert ours.record.energy.mean() < 0.99 * theirs.record.energy.mean()
+    assert ours.first.energy <= 0.995 * theirs.first.energy
+
+
+def test_residues_of_arithmetic_do_not_set_the_scale() -> None:
+    rng = np.random.default_rng(0)
+    half = np.triu(rng.normal(size=(40, 40)), 1)
+    clean = ri.IsingModel(np.zeros(40), half + half.T)
+    dirty = ri.IsingModel(1e-14 * rng.normal(size=40), half + half.T)
+    reads = [
+        ri.load_backend("simulated-annealing").sample(model, num_reads=50, beta=math.inf, seed=0)
+        for model in (clean, dirty)
+    ]
+    assert reads[0].info["rapid_ising"]["stages"][0]["beta_range"] == pytest.approx(
+        reads[1].info["rapid_ising"]["stages"][0]["beta_range"]
+    )
+    assert reads[1].first.energy == pytest.approx(reads[0].first.energy)

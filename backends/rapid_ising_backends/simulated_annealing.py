@@ -11,7 +11,7 @@ import neal
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising import Capabilities, LocalBackend, Request
+from rapid_ising import Capabilities, IsingModel, LocalBackend, Request
 from rapid_ising.typing import States
 from rapid_ising.validation import finite, positive_integer
 
@@ -24,7 +24,8 @@ class SimulatedAnnealing(LocalBackend):
     The schedule rises linearly from 0 to beta in the first 1 - ``hold`` of the sweeps and stays at beta for
     the rest. Left to itself neal ends far colder than any asked temperature, so that it returns local
     minima. Reads that start from given states spend every sweep at beta: heat would erase the start. At
-    beta = infinity the schedule runs to a temperature at which the smallest energy step is frozen.
+    beta = infinity the schedule rises geometrically over the scales of the fields, to where they are frozen.
+    A deadline is looked at between reads.
 
     Proposals are accepted by the heat-bath rule; neal's default in fixed order, Metropolis, always flips a
     spin whose flip costs nothing and so never mixes some small models.
@@ -71,11 +72,11 @@ class SimulatedAnnealing(LocalBackend):
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         rng, model = request.rng, request.model
-        cold = request.beta if math.isfinite(request.beta) else frozen_beta(request)
-        schedule = self.schedule(cold, request.initial_states is not None)
-        if math.isinf(request.beta) and request.initial_states is None:
-            # Geometric: a search for ground states needs most of its sweeps where spins freeze, not hot.
-            schedule = np.geomspace(cold * 1e-4, cold, self.num_sweeps)
+        refresh = request.initial_states is not None
+        if math.isfinite(request.beta):
+            schedule = self.schedule(request.beta, refresh)
+        else:
+            schedule = ground_state_schedule(request.model, self.num_sweeps, refresh)
         start = request.initial_states
         if start is None:
             start = (2 * rng.integers(2, size=(request.num_reads, model.num_variables)) - 1).astype(np.int8)
@@ -90,16 +91,26 @@ class SimulatedAnnealing(LocalBackend):
             interrupt_function=lambda: request.deadline.passed,
         )
         request.deadline.check(self.name)
-        facts = {
-            "num_sweeps": self.num_sweeps,
-            "beta_range": [float(schedule[0]), float(schedule[-1])],
-        }
+        facts = {"num_sweeps": self.num_sweeps, "beta_range": [float(schedule[0]), float(schedule[-1])]}
         return answer.record.sample, facts
 
 
-def frozen_beta(request: Request) -> float:
-    """Return an inverse temperature at which a typical field holds its spin against all odds."""
-    _, _, values = request.model.couplings.to_coo()
-    sizes = np.abs(np.concatenate([request.model.fields, values]))
-    sizes = sizes[sizes > 0]
-    return 1.0 if not sizes.size else float(10.0 / np.quantile(sizes, 0.05))
+def ground_state_schedule(model: IsingModel, num_sweeps: int, refresh: bool) -> npt.NDArray[np.float64]:
+    """Return inverse temperatures from where the largest local field is weak to where small ones are frozen.
+
+    They rise geometrically, since a search needs its sweeps spread over the scales of the fields; the last
+    tenth lets each spin fall into its field. Coefficients below a millionth of the largest are residues of
+    arithmetic and say nothing of the scales.
+    """
+    rows, columns, values = model.couplings.to_coo()
+    total = np.abs(model.fields).astype(np.float64)
+    np.add.at(total, rows, np.abs(values))
+    np.add.at(total, columns, np.abs(values))
+    sizes = np.abs(np.concatenate([model.fields, values]))
+    sizes = sizes[sizes > 1e-6 * sizes.max(initial=0.0)]
+    if not sizes.size:
+        return np.ones(num_sweeps)
+    hot = math.log(2) / (2 * total.max())
+    cold = max(math.log(100) / (2 * float(np.quantile(sizes, 0.05))), 2 * hot)
+    frozen = np.full(num_sweeps if refresh else max(1, num_sweeps // 10), 1e3 * cold)
+    return np.concatenate([np.geomspace(hot, cold, num_sweeps - len(frozen)), frozen])

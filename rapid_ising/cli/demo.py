@@ -24,7 +24,7 @@ EXPERIMENTS: tuple[tuple[str, str | None], ...] = (
 )
 """Each label and the machine whose samples make the negative phase; without one, the model's own patterns
 do, refreshed by a few Gibbs steps. All else is shared."""
-QUICK_EPOCHS = 40
+QUICK_EPOCHS = 60
 EVERY = 2
 """The epochs from one point of the curves to the next."""
 PICTURE = "rapid-ising-demo.png"

@@ -13,7 +13,6 @@ from rapid_ising.cli.options import (
     BackendOptions,
     Beta,
     ModelFile,
-    Seed,
     chosen_backend,
     image_shape,
     model_of,
@@ -29,7 +28,9 @@ def sample(
     backend_option: BackendOptions = None,
     reads: Annotated[int, typer.Option(help="How many images to draw.")] = 100,
     beta: Beta = 1.0,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Fixes every random number; 0 where the machine can be seeded.")
+    ] = None,
     top: Annotated[int, typer.Option(help="How many of the most frequent images to show.")] = 10,
     shape: Annotated[
         str | None,
@@ -56,6 +57,8 @@ def sample(
     if out is not None:
         output_file(out)
     assert machine is not None
+    if seed is None and machine.capabilities.seedable:
+        seed = 0
     images = model.sample(reads, backend=machine, beta=beta, seed=seed)
     if out is not None:
         with out.open("wb") as file:

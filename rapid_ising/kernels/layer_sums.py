@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from rapid_ising.kernels.compile import compiled
 
 Reals = npt.NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def layer_sums_twin(low: Reals, high: Reals, beta: float) -> tuple[Reals, Reals]
     return sums, sizes
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "contract"})
 def _layer_sums(
     low: Any, high: Any, low_powers: Any, high_powers: Any, beta: float, sums: Any, sizes: Any
 ) -> None:  # pragma: no cover - compiled

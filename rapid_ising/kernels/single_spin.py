@@ -18,6 +18,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.kernels.compile import compiled
+
 Reals = npt.NDArray[np.floating[Any]]
 States = npt.NDArray[np.int8]
 
@@ -51,7 +53,7 @@ def _draw(field: float, beta: float, u: float) -> int:  # pragma: no cover - com
     return 1 if u * (1.0 + math.exp(min(2.0 * beta * field, 700.0))) < 1.0 else -1
 
 
-@numba.njit(cache=True)
+@compiled()
 def sweep_dense(
     states: States,
     fields: Reals,
@@ -78,7 +80,7 @@ def sweep_dense(
                         local[j] += step * couplings[i, j]
 
 
-@numba.njit(cache=True)
+@compiled()
 def sweep_sparse(
     states: States,
     fields: Reals,
@@ -99,7 +101,7 @@ def sweep_sparse(
                 states[chain, i] = _draw(field, beta, rng.random())
 
 
-@numba.njit(cache=True)
+@compiled()
 def sweep_patterns(
     states: States,
     fields: Reals,

@@ -35,9 +35,12 @@ KIND = "model"
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return ``dtype`` as float32 or float64."""
-    kind = np.dtype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
     if kind not in (np.float32, np.float64):
-        raise InvalidParameterError(f"dtype must be float32 or float64, not {kind}")
+        raise InvalidParameterError(f"dtype must be float32 or float64, not {dtype}")
     return kind
 
 
@@ -160,7 +163,7 @@ class Model(ABC):
         Returns
         -------
         States
-            Shape (num_reads, V).
+            Shape (num_reads, V); fewer rows from a machine that returns each state once.
         """
         answer = as_backend(backend).sample(
             self.ising(), num_reads=num_reads, beta=beta, seed=seed, deadline=deadline

@@ -14,7 +14,7 @@ from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import Model, float_type
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.typing import Floats
-from rapid_ising.validation import Seed, finite, generator, positive_integer
+from rapid_ising.validation import MODEL, Seed, finite, generator, positive_integer
 
 
 @final
@@ -74,7 +74,7 @@ class PatternRBM(Model):
         self.learn_scale = bool(learn_scale)
         self.dtype = float_type(dtype)
         size = self.n_visible + self.n_hidden
-        signs = 2 * generator(seed).integers(2, size=(self.n_patterns, size)) - 1
+        signs = 2 * generator(seed, MODEL).integers(2, size=(self.n_patterns, size)) - 1
         patterns = (self.amplitude * signs).astype(self.dtype)
         self.parameters = {
             "visible_patterns": patterns[:, : self.n_visible].copy(),

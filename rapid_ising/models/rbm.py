@@ -12,7 +12,7 @@ from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import Model, float_type
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.typing import Floats
-from rapid_ising.validation import Seed, finite, generator, positive_integer
+from rapid_ising.validation import MODEL, Seed, finite, generator, positive_integer
 
 
 @final
@@ -55,7 +55,7 @@ class RBM(Model):
         self.n_hidden = positive_integer("n_hidden", n_hidden)
         self.weight_std = finite("weight_std", weight_std, minimum=0)
         self.dtype = float_type(dtype)
-        weights = generator(seed).normal(0.0, self.weight_std, (self.n_hidden, self.n_visible))
+        weights = generator(seed, MODEL).normal(0.0, self.weight_std, (self.n_hidden, self.n_visible))
         self.parameters = {
             "weights": weights.astype(self.dtype),
             "visible_biases": np.zeros(self.n_visible, self.dtype),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Protocol, final
 
+import numpy as np
+import numpy.typing as npt
+
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.evaluation import evaluate
@@ -34,20 +37,41 @@ class Evaluate:
         The reconstructions of each image, as in ``evaluate``.
     seed
         Seeds the reconstructions, apart from the training's own random numbers.
+    mask, beta, steps, likelihood
+        As in ``evaluate``. The exact likelihood of a large model takes longer than an epoch: leave it out
+        with ``likelihood=False``, or evaluate less often.
     """
 
     dataset: Dataset
     every: int = 1
     tries: int | None = None
     seed: int = 0
+    mask: npt.NDArray[np.bool_] | None = None
+    beta: float = 1.0
+    steps: int = 1
+    likelihood: bool | None = None
 
     def __post_init__(self) -> None:
         positive_integer("every", self.every)
+        if not isinstance(self.dataset, Dataset):
+            raise InvalidParameterError(
+                f"Evaluate needs a Dataset, not a {type(self.dataset).__name__}: make one with "
+                "datasets.from_array(images, shape)"
+            )
 
     def on_epoch_end(self, run: TrainingRun) -> None:
         """Add the measures to the last record."""
         if run.epochs % self.every == 0:
-            measured = evaluate(run.model, self.dataset, tries=self.tries, seed=self.seed)
+            measured = evaluate(
+                run.model,
+                self.dataset,
+                mask=self.mask,
+                beta=self.beta,
+                steps=self.steps,
+                tries=self.tries,
+                seed=self.seed,
+                likelihood=self.likelihood,
+            )
             run.history[-1].update(measured.as_dict())
 
 

@@ -28,6 +28,7 @@ class Snapshot:
     negative_phase: dict[str, Floats]
     generator: dict[str, Any]
     history: list[dict[str, float]]
+    stopped_early: bool = False
 
     @classmethod
     def take(
@@ -40,6 +41,7 @@ class Snapshot:
             phase.state(),
             copy.deepcopy(dict(rng.bit_generator.state)),
             [dict(record) for record in run.history],
+            run.stopped == "early",
         )
 
     def put_back(
@@ -50,7 +52,13 @@ class Snapshot:
             array[...] = self.parameters[name]
         optimizer.restore(self.optimizer)
         phase.restore(self.negative_phase)
-        rng.bit_generator.state = copy.deepcopy(self.generator)
+        name = rng.bit_generator.state["bit_generator"]
+        if self.generator["bit_generator"] != name:
+            raise CheckpointError(
+                f"the training was made with a {self.generator['bit_generator']} generator, not {name}: "
+                "resume with a seed of that kind"
+            )
+        rng.bit_generator.state = _arrays(copy.deepcopy(self.generator))
         run.history[:] = [dict(record) for record in self.history]
 
     def write(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
@@ -61,7 +69,12 @@ class Snapshot:
             "negative_phase": self.negative_phase,
         }
         arrays = {f"{group}/{name}": array for group, part in groups.items() for name, array in part.items()}
-        facts = {"settings": settings, "generator": self.generator, "history": self.history}
+        facts = {
+            "settings": settings,
+            "generator": self.generator,
+            "history": self.history,
+            "stopped_early": self.stopped_early,
+        }
         storage.write(path, KIND, arrays, facts)
 
     @classmethod
@@ -85,4 +98,17 @@ class Snapshot:
             groups["negative_phase"],
             facts["generator"],
             facts["history"],
+            facts["stopped_early"],
         )
+
+
+def _arrays(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a generator's state with its lists of numbers as the arrays that they were before JSON."""
+    return {
+        key: _arrays(value)
+        if isinstance(value, dict)
+        else np.array(value, dtype=np.uint64)
+        if isinstance(value, list)
+        else value
+        for key, value in state.items()
+    }

@@ -7,8 +7,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from rapid_ising.errors import UnknownNameError
 from rapid_ising.models import Model, pattern_model
+from rapid_ising.training.parts import as_part
 from rapid_ising.typing import Floats
 from rapid_ising.validation import finite
 
@@ -85,12 +85,7 @@ CONSTRAINTS: dict[str, type[Signs] | type[Clip] | type[Free]] = {
 
 def as_constraint(constraint: str | Constraint | None, model: Model) -> Constraint:
     """Return a constraint from its name; None means none."""
-    if constraint is None:
-        return Free()
-    if isinstance(constraint, str):
-        if constraint not in CONSTRAINTS:
-            raise UnknownNameError.among("constraint", constraint, CONSTRAINTS)
-        constraint = CONSTRAINTS[constraint]()
-    if not isinstance(constraint, Free):
-        pattern_model(model, f"constraint {constraint}")
-    return constraint
+    held = Free() if constraint is None else as_part("constraint", constraint, Constraint, CONSTRAINTS)
+    if not isinstance(held, Free):
+        pattern_model(model, f"constraint {held}")
+    return held

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from rapid_ising.errors import UnknownNameError
+from rapid_ising.errors import InvalidParameterError
+from rapid_ising.training.parts import as_part
 from rapid_ising.training.schedules import Constant, Schedule
 from rapid_ising.typing import Floats
 from rapid_ising.validation import finite
@@ -23,6 +25,13 @@ class Optimizer(ABC):
     name: ClassVar[str]
     learning_rate: float
     schedule: Schedule
+
+    def _check(self) -> None:
+        finite("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        if not isinstance(self.schedule, Schedule):
+            raise InvalidParameterError(
+                f"schedule must be a Schedule such as Exponential(0.96), not {self.schedule!r}"
+            )
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, the first being 0."""
@@ -62,6 +71,8 @@ class SGD(Optimizer):
         The rate lambda at which parameters shrink.
     schedule
         How the rate changes from epoch to epoch.
+    factors
+        Factors on the rate of single parameters, by name; 1 for those that are not named.
 
     Examples
     --------
@@ -77,10 +88,11 @@ class SGD(Optimizer):
     momentum: float = 0.0
     decay: float = 0.0
     schedule: Schedule = dataclasses.field(default_factory=Constant)
+    factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        finite("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        self._check()
         finite("momentum", self.momentum, minimum=0, maximum=1)
         finite("decay", self.decay, minimum=0)
 
@@ -97,7 +109,7 @@ class SGD(Optimizer):
                 velocity *= theta.dtype.type(self.momentum)
                 velocity += slope
                 slope = velocity
-            theta += theta.dtype.type(rate) * slope
+            theta += theta.dtype.type(rate * self.factors.get(name, 1.0)) * slope
 
     def state(self) -> Arrays:  # noqa: D102
         return {f"velocity.{name}": array.copy() for name, array in self._velocity.items()}
@@ -151,7 +163,7 @@ class Adam(Optimizer):
     _squares: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        finite("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        self._check()
         finite("mean_decay", self.mean_decay, minimum=0, maximum=0.999999)
         finite("square_decay", self.square_decay, minimum=0, maximum=0.999999999)
         finite("epsilon", self.epsilon, minimum=0, exclusive=True)
@@ -195,11 +207,7 @@ OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {SGD.name: SGD, Adam.name: Adam}
 
 def as_optimizer(optimizer: str | Optimizer, learning_rate: float | None = None) -> Optimizer:
     """Return an optimizer of its own for one training, from a name or an example, at the rate if given."""
-    if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
-            raise UnknownNameError.among("optimizer", optimizer, OPTIMIZERS)
-        optimizer = OPTIMIZERS[optimizer]()
-    chosen = copy.copy(optimizer)
+    chosen = copy.copy(as_part("optimizer", optimizer, Optimizer, OPTIMIZERS))
     if learning_rate is not None:
         chosen.learning_rate = finite("learning_rate", learning_rate, minimum=0, exclusive=True)
     return chosen

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
-import numpy as np
-
-from rapid_ising.errors import UnknownNameError
 from rapid_ising.models import Model, PatternRBM
 from rapid_ising.training.constraints import Clip, Constraint, Signs
 from rapid_ising.training.negative_phase import ContrastiveDivergence, NegativePhase, PatternCorrelations
 from rapid_ising.training.optimizers import SGD, Adam, Optimizer
+from rapid_ising.training.parts import as_part
 from rapid_ising.training.schedules import Exponential
 
 LastBatch = Literal["own", "nominal"]
@@ -53,16 +52,16 @@ def paper(model: Model) -> Recipe:
 def default(model: Model) -> Recipe:
     """Return the best settings known.
 
-    For patterns: 64 chains or more start at the patterns and run five Gibbs steps. Patterns of root mean
-    square a move W at a rate proportional to a^2 H / K, which the learning rate makes up for, so that one
-    setting serves all sizes.
+    For patterns: 64 chains or more start at the patterns and run five Gibbs steps. Patterns of amplitude a
+    move W at a rate proportional to a^2 H / K, which the learning rate makes up for, so that one setting
+    serves all sizes. A learned scale moves as fast as the patterns would make it.
     """
     if isinstance(model, PatternRBM):
-        k, h = model.n_patterns, model.n_hidden
-        mean_square = float(np.mean(np.square(model.hidden_patterns, dtype=np.float64)))
+        k, h, square = model.n_patterns, model.n_hidden, model.amplitude**2
+        rate, radius = 0.025 * k / (square * h), k * (model.n_visible + h) * square
         return Recipe(
             negative_phase=PatternCorrelations(gibbs_steps=5, chains=max(1, -(-64 // k))),
-            optimizer=SGD(0.02 * k / (max(mean_square, 1e-4) * h), schedule=Exponential(0.98)),
+            optimizer=SGD(rate, schedule=Exponential(0.98), factors={"scale": 1 / radius}),
             epochs=100,
             batch_size=100,
             constraint=Clip(),
@@ -77,8 +76,4 @@ RECIPES: dict[str, Callable[[Model], Recipe]] = {"default": default, "paper": pa
 
 def as_recipe(recipe: str | Recipe, model: Model) -> Recipe:
     """Return a recipe from its name."""
-    if isinstance(recipe, Recipe):
-        return recipe
-    if recipe not in RECIPES:
-        raise UnknownNameError.among("recipe", recipe, RECIPES)
-    return RECIPES[recipe](model)
+    return as_part("recipe", recipe, Recipe, {name: partial(make, model) for name, make in RECIPES.items()})

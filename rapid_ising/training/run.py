@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rapid_ising.models import Model
 
@@ -23,6 +23,8 @@ class TrainingRun:
     """"finished" after the last epoch, "early" by a callback, "interrupted" by Ctrl-C."""
     checkpoint: Path | None = None
     """The file to resume from."""
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What the training was made with: model, data, negative phase, optimizer and so on, as JSON values."""
 
     @property
     def epochs(self) -> int:

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +16,17 @@ from dimod.core.sampler import Sampler
 from rapid_ising.backend import Backend
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
 from rapid_ising.models import Model
+from rapid_ising.plain import plain
 from rapid_ising.training.callbacks import Callback
 from rapid_ising.training.checkpoint import Snapshot
 from rapid_ising.training.constraints import Constraint, as_constraint
 from rapid_ising.training.negative_phase import BackendSamples, NegativePhase, as_negative_phase
 from rapid_ising.training.optimizers import Optimizer, as_optimizer
+from rapid_ising.training.parts import Part
 from rapid_ising.training.progress import EpochBar
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
-from rapid_ising.validation import Seed, generator, positive_integer, spins
-
-Part = TypeVar("Part")
+from rapid_ising.validation import TRAINING, Seed, generator, positive_integer, spins
 
 
 def train(
@@ -115,6 +114,7 @@ def train(
     >>> run.epochs, run.stopped
     (3, 'finished')
     """
+    _check_callbacks(model, callbacks)
     settings = as_recipe(recipe, model)
     phase = _negative_phase(settings, negative_phase, backend)
     steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
@@ -131,24 +131,28 @@ def train(
     if resume and checkpoint is None:
         raise InvalidParameterError("resume needs the checkpoint to go on from: give checkpoint=FILE")
 
-    rng = generator(seed, stream=1)
+    rng = generator(seed, TRAINING)
     facts = {
         "model": {"kind": model.name, **model.config()},
         "data": {"rows": len(rows), "sha256": hashlib.sha256(rows.tobytes()).hexdigest()},
-        "negative_phase": phase.describe(),
-        "optimizer": repr(steps),
+        "negative_phase": plain(phase),
+        "optimizer": plain(steps),
         "batch_size": size,
-        "constraint": repr(held),
+        "constraint": plain(held),
         "last_batch": division,
     }
-    run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint))
-    if run.checkpoint is not None and not run.checkpoint.absolute().parent.is_dir():
-        raise CheckpointError(f"cannot write {run.checkpoint}: there is no such folder")
+    run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
+    if run.checkpoint is not None:
+        _check_place(run.checkpoint, resume)
     visible = rows.astype(model.dtype)
     steps.start()
     phase.start(model, visible, rng)
     if resume and run.checkpoint is not None:
-        Snapshot.read(run.checkpoint, facts).put_back(run, steps, phase, rng)
+        earlier = Snapshot.read(run.checkpoint, facts)
+        earlier.put_back(run, steps, phase, rng)
+        if earlier.stopped_early and any([callback.on_epoch_end(run) for callback in callbacks]):
+            run.stopped = "early"
+            return run
     else:
         held.start(model)
 
@@ -161,26 +165,27 @@ def train(
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
                 order = rng.permutation(len(rows))
-                # An overflow is found below, at the end of the epoch, and raised with what to do about it.
+                # An overflow is raised after the step, with what to do about it.
                 with np.errstate(over="ignore", invalid="ignore"):
                     for start in range(0, len(rows), size):
                         batch = visible[order[start : start + size]]
                         positive = model.statistics(batch, nominal)
                         gradient = model.gradient(positive, phase.statistics(model, batch, rng))
                         steps.step(model.parameters, gradient, rate)
+                        _check_finite(model, epoch + 1, rate)
                         held.after_update(model)
                 held.after_epoch(model)
-                _check_finite(model, epoch + 1, rate)
                 spent = run.seconds + time.perf_counter() - began
                 run.history.append({"epoch": epoch + 1, "seconds": spent, "learning_rate": rate})
                 stop = any([callback.on_epoch_end(run) for callback in callbacks])
+                if stop:
+                    run.stopped = "early"
                 last = Snapshot.take(run, steps, phase, rng)
                 if run.checkpoint is not None and run.epochs % checkpoint_every == 0:
                     last.write(run.checkpoint, facts)
                     saved = run.epochs
                 bar.advance(run.history[-1])
                 if stop:
-                    run.stopped = "early"
                     break
         if run.stopped == "running":
             run.stopped = "finished"
@@ -215,6 +220,28 @@ def _or_recipe(given: str | Part | None, recommended: Part) -> str | Part:
     if given is None or given == getattr(recommended, "name", None):
         return recommended
     return given
+
+
+def _check_callbacks(model: Model, callbacks: Sequence[Callback]) -> None:
+    if not isinstance(model, Model):
+        raise InvalidParameterError(f"model must be a model such as PatternRBM, not a {type(model).__name__}")
+    if not isinstance(callbacks, Sequence):
+        raise InvalidParameterError("callbacks must be a list, as in callbacks=[Evaluate(dataset)]")
+    for callback in callbacks:
+        if isinstance(callback, type) or not hasattr(callback, "on_epoch_end"):
+            raise InvalidParameterError(f"callback {callback!r} has no method on_epoch_end")
+
+
+def _check_place(checkpoint: Path, resume: bool) -> None:
+    """Raise unless a checkpoint can be written here without losing an earlier one."""
+    if checkpoint.is_dir():
+        raise CheckpointError(f"cannot write {checkpoint}: it is a folder")
+    if not checkpoint.absolute().parent.is_dir():
+        raise CheckpointError(f"cannot write {checkpoint}: there is no such folder")
+    if checkpoint.exists() and not resume:
+        raise CheckpointError(
+            f"{checkpoint} holds an earlier training: resume it, or remove the file to start anew"
+        )
 
 
 def _check_finite(model: Model, epoch: int, rate: float) -> None:

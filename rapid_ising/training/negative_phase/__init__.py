@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rapid_ising.errors import UnknownNameError
 from rapid_ising.training.negative_phase.backend_samples import BackendSamples as BackendSamples
 from rapid_ising.training.negative_phase.base import NegativePhase as NegativePhase
 from rapid_ising.training.negative_phase.contrastive_divergence import (
@@ -13,6 +12,7 @@ from rapid_ising.training.negative_phase.contrastive_divergence import (
 )
 from rapid_ising.training.negative_phase.exact import ExactExpectation as ExactExpectation
 from rapid_ising.training.negative_phase.patterns import PatternCorrelations as PatternCorrelations
+from rapid_ising.training.parts import as_part
 
 NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
     PatternCorrelations.name: PatternCorrelations,
@@ -25,8 +25,4 @@ NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
 
 def as_negative_phase(phase: str | NegativePhase) -> NegativePhase:
     """Return a negative phase from its name."""
-    if isinstance(phase, NegativePhase):
-        return phase
-    if phase not in NEGATIVE_PHASES:
-        raise UnknownNameError.among("negative phase", phase, NEGATIVE_PHASES)
-    return NEGATIVE_PHASES[phase]()
+    return as_part("negative phase", phase, NegativePhase, NEGATIVE_PHASES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 from dimod.core.sampler import Sampler
@@ -43,8 +43,8 @@ class BackendSamples(NegativePhase):
 
     Examples
     --------
-    >>> BackendSamples("gibbs", num_reads=100)
-    BackendSamples(backend='gibbs', num_reads=100, from_patterns=True, sweeps=5, deadline=None)
+    >>> BackendSamples("exact", num_reads=100)
+    BackendSamples(backend=Exact(), num_reads=100, from_patterns=True, sweeps=5, deadline=None)
     """
 
     name: ClassVar[str] = "backend"
@@ -54,7 +54,6 @@ class BackendSamples(NegativePhase):
     from_patterns: bool = True
     sweeps: int = 5
     deadline: float | None = None
-    _machine: Any = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.num_reads is not None:
@@ -62,14 +61,7 @@ class BackendSamples(NegativePhase):
         positive_integer("sweeps", self.sweeps)
         if self.deadline is not None:
             finite("deadline", self.deadline, minimum=0, exclusive=True)
-        self._machine = as_backend(self.backend)
-
-    def describe(self) -> str:
-        """Return the options, with the machine by name: a sampler's own repr may hold an address."""
-        return (
-            f"BackendSamples(backend={self._machine.name!r}, num_reads={self.num_reads}, "
-            f"from_patterns={self.from_patterns}, sweeps={self.sweeps})"
-        )
+        self.backend = as_backend(self.backend)
 
     def reads(self, model: Model) -> int:
         """Return the number of reads of each update."""
@@ -78,6 +70,11 @@ class BackendSamples(NegativePhase):
         k = model.n_patterns if isinstance(model, PatternRBM) else 1
         return k * max(1, -(-64 // k))
 
+    @property
+    def machine(self) -> Backend:
+        """The machine."""
+        return as_backend(self.backend)
+
     def initial_states(self, model: PatternRBM) -> States:
         """Return the patterns as states: the visible signs, the hidden spins relaxed in their fields."""
         visible = np.copysign(1, model.visible_patterns)
@@ -85,14 +82,16 @@ class BackendSamples(NegativePhase):
         return np.hstack([visible, hidden]).astype(np.int8)
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
-        self._machine.check(model.ising(), num_reads=self.reads(model))
+        self.machine.check(model.ising(), num_reads=self.reads(model))
 
     def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        machine: Backend = self._machine
+        machine = self.machine
         states = None
         if self.from_patterns and isinstance(model, PatternRBM) and machine.capabilities.initial_states:
             machine = machine.for_refresh(self.sweeps)
-            states = self.initial_states(model)[: self.reads(model)]
+            # In turn from a random one on, so that no pattern is favoured where the reads do not go round.
+            turns = rng.permutation(model.n_patterns)[np.arange(self.reads(model)) % model.n_patterns]
+            states = self.initial_states(model)[turns]
         answer = machine.sample(
             model.ising(),
             num_reads=self.reads(model),

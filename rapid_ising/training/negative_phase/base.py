@@ -17,10 +17,6 @@ class NegativePhase(ABC):
 
     name: ClassVar[str]
 
-    def describe(self) -> str:
-        """Return the method and its options in one line, without addresses or secrets."""
-        return repr(self)
-
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:
         """Check that the method fits the model and set up what it keeps from update to update."""
 

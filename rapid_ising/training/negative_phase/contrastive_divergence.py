@@ -34,7 +34,7 @@ class ContrastiveDivergence(NegativePhase):
 
     name: ClassVar[str] = "cd"
 
-    k: int = 1
+    k: int = 10
 
     def __post_init__(self) -> None:
         positive_integer("k", self.k)
@@ -65,7 +65,7 @@ class PersistentContrastiveDivergence(NegativePhase):
 
     name: ClassVar[str] = "pcd"
 
-    k: int = 1
+    k: int = 10
     chains: int = 128
     _visible: Any = dataclasses.field(default=None, init=False, repr=False)
 
