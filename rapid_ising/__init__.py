@@ -40,6 +40,7 @@ from rapid_ising.training.negative_phase import BackendSamples as BackendSamples
 from rapid_ising.training.negative_phase import ContrastiveDivergence as ContrastiveDivergence
 from rapid_ising.training.negative_phase import ExactExpectation as ExactExpectation
 from rapid_ising.training.negative_phase import NegativePhase as NegativePhase
+from rapid_ising.training.negative_phase import ParallelTempering as ParallelTempering
 from rapid_ising.training.negative_phase import PatternCorrelations as PatternCorrelations
 from rapid_ising.training.negative_phase import (
     PersistentContrastiveDivergence as PersistentContrastiveDivergence,

@@ -7,7 +7,7 @@ from typing import Any
 import dimod
 import numpy as np
 import pytest
-from brute_force import all_states, joint
+from brute_force import all_states, energy_table, joint
 from small_models import IMAGES, pattern_rbm, rbm
 
 import rapid_ising as ri
@@ -152,3 +152,60 @@ def test_machine_and_model_of_one_seed_share_no_random_numbers() -> None:
     overlaps = np.abs(reads @ np.sign(model.visible_patterns).T) / 400
     # Five standard deviations of a mean of 400 signs.
     assert overlaps.max() < 5 / 20
+
+
+@by_name
+def test_energies_of_pairs(model: ri.Model) -> None:
+    v, h = all_states(4).astype(float), all_states(3).astype(float)
+    pairs = np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))
+    np.testing.assert_allclose(model.energies(*pairs), energy_table(model).ravel(), atol=1e-12)
+
+
+@by_name
+def test_every_rung_of_the_ladder_keeps_its_law(model: ri.Model) -> None:
+    """From equilibrium at each temperature, steps and exchanges leave each law as it is."""
+    phase = ri.ParallelTempering(betas=[0.0, 0.4, 1.0], chains=20_000)
+    rng = np.random.default_rng(8)
+    phase.start(model, IMAGES.astype(float), rng)
+    laws = [joint(model, beta).sum(axis=1) for beta in phase.ladder]
+    visible = np.stack([all_states(4)[rng.choice(16, size=20_000, p=law)] for law in laws]).astype(float)
+    phase.restore({"visible": visible, "parity": np.zeros(1)})
+    moved = 0.0
+    for _ in range(4):
+        phase.statistics(model, IMAGES.astype(float), rng)
+        moved += phase.accepted
+    assert moved > 0.5
+    for rung, law in zip(phase.state()["visible"], laws, strict=True):
+        counts = np.bincount((rung > 0) @ (1 << np.arange(4)[::-1]), minlength=16)
+        # Five standard errors of each frequency; chains are independent of each other.
+        assert (np.abs(counts / 20_000 - law) < 5 * np.sqrt(law * (1 - law) / 20_000)).all()
+
+
+def test_exchanges_carry_states_over_barriers() -> None:
+    """Two modes that Gibbs steps at beta = 1 never leave: tempering visits both, plain chains stay."""
+    model = ri.RBM(8, 8, dtype=np.float64)
+    model.weights[...] = 1.5 * np.ones((8, 8)) / 2
+    rng = np.random.default_rng(9)
+    stuck = ri.PersistentContrastiveDivergence(k=1, chains=50)
+    tempered = ri.ParallelTempering(betas=12, chains=50)
+    found = {}
+    for phase in (stuck, tempered):
+        phase.start(model, np.ones((1, 8)), rng)
+        state = phase.state()
+        state["visible"] = np.ones_like(state["visible"])
+        phase.restore(state)
+        signs = []
+        for _ in range(300):
+            phase.statistics(model, np.ones((1, 8)), rng)
+            rows = phase.state()["visible"]
+            signs.append(np.sign((rows[-1] if rows.ndim == 3 else rows).sum(axis=1)))
+        found[phase.name] = float(np.mean(signs[100:]))
+    assert found["pcd"] > 0.9
+    # The law is even in v; correlated draws of 50 chains over 200 updates.
+    assert abs(found["parallel-tempering"]) < 0.3
+
+
+@pytest.mark.parametrize("bad", [[1.0], [0.5, 0.9], [0.9, 0.5, 1.0], [-0.1, 1.0], 1])
+def test_a_ladder_must_rise_to_one(bad: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="betas"):
+        ri.ParallelTempering(betas=bad)

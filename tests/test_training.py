@@ -59,7 +59,7 @@ def test_each_machine_trains_the_stripes(backend: str) -> None:
     assert np.mean(found) < 0.05
 
 
-@pytest.mark.parametrize("phase", ["cd", "pcd", "exact"])
+@pytest.mark.parametrize("phase", ["cd", "pcd", "exact", "parallel-tempering"])
 def test_free_weights_learn_by_each_method(phase: str) -> None:
     model = ri.RBM(16, 12, seed=0)
     before = ri.log_likelihood(model, STRIPES.train)
@@ -81,6 +81,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"negative_phase": ri.PersistentContrastiveDivergence(2, chains=10), "optimizer": "adam"},
     {"backend": "simulated-annealing", "optimizer": ri.SGD(0.01, momentum=0.9, decay=0.001)},
     {"backend": "gibbs", "optimizer": ri.Adam(0.01, schedule=ri.Cosine(6))},
+    {"negative_phase": ri.ParallelTempering(4, chains=6)},
 ]
 
 

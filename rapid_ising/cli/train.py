@@ -45,7 +45,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where the model's averages come from without a machine: patterns, cd, pcd or exact. Left "
+            help="Where the model's averages come from without a machine: patterns, cd, pcd, parallel-tempering or exact. Left "
             "out, the recipe says.",
         ),
     ] = None,

@@ -14,6 +14,7 @@ from dimod.core.sampler import Sampler
 
 from rapid_ising import storage
 from rapid_ising.backend import Backend
+from rapid_ising.couplings import row_products
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
 from rapid_ising.gibbs import sample_spins
@@ -131,6 +132,14 @@ class Model(ABC):
         if inverse == 0:
             raise InvalidParameterError("the free energy has no limit at beta = 0")
         energies: Reals = -linear - log_2cosh_sums(inverse * fields) / inverse
+        return energies
+
+    def energies(self, visible: Floats, hidden: Floats) -> Reals:
+        """Return E(v, h) of pairs of rows, shape (n,), in float64."""
+        # y_i v_i sums over both the couplings and the visible biases; c_a = x_a at v = 0.
+        energies = -row_products(self.visible_fields(hidden), visible)
+        constant = self.hidden_fields(np.zeros((1, self.n_visible), self.dtype))
+        energies -= (hidden @ constant[0]).astype(np.float64)
         return energies
 
     def gibbs_step(self, visible: Floats, beta: float, rng: np.random.Generator, steps: int = 1) -> Floats:

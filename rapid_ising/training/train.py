@@ -62,7 +62,7 @@ def train(
     data
         Rows of spins, shape (n, V).
     negative_phase
-        "patterns", "cd", "pcd", "exact", or a NegativePhase with its own options.
+        "patterns", "cd", "pcd", "parallel-tempering", "exact", or a NegativePhase with its own options.
     backend
         A machine whose samples are the negative phase: a name, a Backend or any ``dimod.Sampler``. Short for
         ``negative_phase=BackendSamples(backend)``.

@@ -11,6 +11,7 @@ from rapid_ising.training.negative_phase.contrastive_divergence import (
     PersistentContrastiveDivergence as PersistentContrastiveDivergence,
 )
 from rapid_ising.training.negative_phase.exact import ExactExpectation as ExactExpectation
+from rapid_ising.training.negative_phase.parallel_tempering import ParallelTempering as ParallelTempering
 from rapid_ising.training.negative_phase.patterns import PatternCorrelations as PatternCorrelations
 from rapid_ising.training.parts import as_part
 
@@ -19,6 +20,7 @@ NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
     ContrastiveDivergence.name: ContrastiveDivergence,
     PersistentContrastiveDivergence.name: PersistentContrastiveDivergence,
     ExactExpectation.name: ExactExpectation,
+    ParallelTempering.name: ParallelTempering,
 }
 """The methods that need no argument, by name."""
 
