@@ -16,6 +16,7 @@ from rapid_ising.dimod_samplers import WrappedSampler as WrappedSampler
 from rapid_ising.dimod_samplers import as_dimod_sampler as as_dimod_sampler
 from rapid_ising.enumeration import check_enumerable as check_enumerable
 from rapid_ising.enumeration import enumerate_model as enumerate_model
+from rapid_ising.evaluation import best_temperature as best_temperature
 from rapid_ising.evaluation import evaluate as evaluate
 from rapid_ising.evaluation import hamming_distance as hamming_distance
 from rapid_ising.evaluation import known_rows as known_rows

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 
 REAL = (int, float, np.integer, np.floating)
-SAMPLING, TRAINING, MODEL = 0, 1, 2
+SAMPLING, TRAINING, MODEL, PIXELS = 0, 1, 2, 3
 """Streams of random numbers from one seed."""
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 

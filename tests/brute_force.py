@@ -22,7 +22,10 @@ def energy_table(model: Model) -> Reals:
     if isinstance(model, PatternRBM):
         k = model.n_patterns
         weights = p["scale"][0] / k**0.5 * np.einsum("ka,ki->ai", p["hidden_patterns"], p["visible_patterns"])
-        b, c = np.zeros(model.n_visible), np.zeros(model.n_hidden)
+        nothing = np.zeros(k)
+        u, w = p.get("visible_clamp", nothing), p.get("hidden_clamp", nothing)
+        b = p["scale"][0] / k**0.5 * np.einsum("k,ki->i", w, p["visible_patterns"])
+        c = p["scale"][0] / k**0.5 * np.einsum("k,ka->a", u, p["hidden_patterns"])
     else:
         assert isinstance(model, RBM)
         weights, b, c = p["weights"], p["visible_biases"], p["hidden_biases"]

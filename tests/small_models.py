@@ -17,9 +17,22 @@ def rbm() -> ri.RBM:
     return model
 
 
+def biased_pattern_rbm() -> ri.PatternRBM:
+    model = ri.PatternRBM(4, 3, 2, seed=1, scale=1.3, learn_scale=True, biases=True, dtype=np.float64)
+    rng = np.random.default_rng(2)
+    for name in ("visible_patterns", "hidden_patterns", "visible_clamp", "hidden_clamp"):
+        model.parameters[name][...] = rng.normal(0, 0.8, model.parameters[name].shape)
+    return model
+
+
 def pattern_rbm() -> ri.PatternRBM:
     model = ri.PatternRBM(4, 3, 2, seed=1, scale=1.3, learn_scale=True, dtype=np.float64)
     rng = np.random.default_rng(2)
     model.visible_patterns[...] = rng.normal(0, 0.8, (2, 4))
     model.hidden_patterns[...] = rng.normal(0, 0.8, (2, 3))
     return model
+
+
+def kind(model: ri.Model) -> str:
+    """The name of a model in the list of tests."""
+    return model.name + ("-biased" if "visible_clamp" in model.parameters else "")

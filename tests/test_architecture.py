@@ -34,7 +34,7 @@ MACHINES = sorted((ROOT / "backends" / "rapid_ising_backends").rglob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 OWN = metadata.distribution("rapid-ising").entry_points.select(group=GROUP)
 
-LATE = {"rapid_ising_backends", "matplotlib", "typer", "pytest", "neal", "dwave"}
+LATE = {"rapid_ising_backends", "matplotlib", "sklearn", "typer", "pytest", "neal", "dwave"}
 """What ``import rapid_ising`` leaves to be imported when it is used."""
 OPEN_MODULES = {"rapid_ising.typing", "rapid_ising.validation", "rapid_ising.errors"}
 """The modules, besides the public names of ``rapid_ising``, that a machine may import from."""
@@ -116,7 +116,8 @@ class TestDirection:
             assert node.names[0].name == node.names[0].asname, ast.unparse(node)
 
     def test_what_the_library_imports_is_declared(self) -> None:
-        declared = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plot"], "pytest"]
+        extras = PROJECT["optional-dependencies"]
+        declared = [*PROJECT["dependencies"], *extras["data"], *extras["plot"], "pytest"]
         allowed = {named(requirement) for requirement in declared}
         owners = metadata.packages_distributions()
         own = {"rapid_ising", "rapid_ising_backends", *sys.stdlib_module_names}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brute_force import all_states, joint, mean_log_likelihood
-from small_models import IMAGES, pattern_rbm, rbm
+from small_models import IMAGES, biased_pattern_rbm, kind, pattern_rbm, rbm
 
 import rapid_ising as ri
 
+MODELS = [rbm(), pattern_rbm(), biased_pattern_rbm()]
 
-@pytest.mark.parametrize("model", [rbm(), pattern_rbm()], ids=lambda model: model.name)
+
+@pytest.mark.parametrize("model", MODELS, ids=kind)
 def test_gradient_is_the_finite_difference_of_the_exact_log_likelihood(model: ri.Model) -> None:
     negative = ri.ExactExpectation().statistics(model, IMAGES.astype(float), np.random.default_rng(0))
     gradient = model.gradient(model.statistics(IMAGES.astype(float)), negative)
@@ -27,7 +29,7 @@ def test_gradient_is_the_finite_difference_of_the_exact_log_likelihood(model: ri
             assert gradient[name][index] == pytest.approx((above - below) / (2 * step), abs=1e-8), name
 
 
-@pytest.mark.parametrize("model", [rbm(), pattern_rbm()], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", MODELS, ids=kind)
 def test_gradient_vanishes_where_the_data_equal_the_model(model: ri.Model) -> None:
     # Each state as often as the model says, through the weights of the statistics.
     probabilities = joint(model).sum(axis=1)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brute_force import all_states, energy_table, joint
-from small_models import pattern_rbm, rbm
+from small_models import biased_pattern_rbm, kind, pattern_rbm, rbm
 
 import rapid_ising as ri
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError, ProblemTooLargeError
 
-MODELS = [rbm(), pattern_rbm()]
-by_name = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+MODELS = [rbm(), pattern_rbm(), biased_pattern_rbm()]
+by_name = pytest.mark.parametrize("model", MODELS, ids=kind)
 
 
 @by_name
@@ -162,3 +162,34 @@ def test_patterns_never_form_the_weights() -> None:
     states = np.ones((1, 200_000), np.float32)
     assert model.hidden_fields(states).shape == (1, 200_000)
     assert model.ising().energies(np.ones((1, 400_000), np.int8)).shape == (1,)
+
+
+def test_biases_are_couplings_to_clamped_spins() -> None:
+    """The model with biases is the one with a spin more in each layer, both held at +1."""
+    model = biased_pattern_rbm()
+    p = model.parameters
+    patterns = np.hstack(
+        [p["visible_clamp"][:, None], p["visible_patterns"], p["hidden_patterns"], p["hidden_clamp"][:, None]]
+    )
+    larger = ri.IsingModel(np.zeros(9), ri.Patterns(patterns, -1.3 / 2**0.5, (5, 4)))
+    clamped, free = larger.clamp([1, 0, 0, 0, 0, 0, 0, 0, 1])
+    states = all_states(7)
+    np.testing.assert_array_equal(free, np.arange(1, 8))
+    # The two clamped spins are coupled to each other too: a constant.
+    constant = 1.3 / 2**0.5 * p["visible_clamp"] @ p["hidden_clamp"]
+    np.testing.assert_allclose(
+        clamped.energies(states) + constant, model.ising().energies(states), atol=1e-12
+    )
+
+
+def test_patterns_as_states_have_their_clamped_spin_up() -> None:
+    model = biased_pattern_rbm()
+    expected = np.sign(model.visible_patterns) * np.sign(model.parameters["visible_clamp"])[:, None]
+    np.testing.assert_array_equal(model.states(), expected)
+
+
+def test_biases_end_the_symmetry_of_an_image_and_its_negative() -> None:
+    images = ri.datasets.stripes(4).train[:3]
+    model = ri.PatternRBM(16, 60, 6, seed=0, biases=True)
+    ri.train(model, images, seed=0, progress=False)
+    assert (model.free_energy(images) < model.free_energy(-images)).all()

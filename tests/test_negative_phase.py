@@ -8,7 +8,7 @@ import dimod
 import numpy as np
 import pytest
 from brute_force import all_states, energy_table, joint
-from small_models import IMAGES, pattern_rbm, rbm
+from small_models import IMAGES, biased_pattern_rbm, kind, pattern_rbm, rbm
 
 import rapid_ising as ri
 from rapid_ising.errors import (
@@ -20,8 +20,8 @@ from rapid_ising.errors import (
 )
 from rapid_ising.typing import Reals
 
-MODELS = [rbm(), pattern_rbm()]
-by_name = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+MODELS = [rbm(), pattern_rbm(), biased_pattern_rbm()]
+by_name = pytest.mark.parametrize("model", MODELS, ids=kind)
 
 
 def exact_correlations(model: ri.Model) -> Reals:

@@ -26,9 +26,10 @@ DatasetName = Annotated[
     str,
     typer.Option(
         "--dataset",
-        metavar="NAME|FILE.npy",
-        help="A data set: stripes, stripes-N, bars-and-stripes or bars-and-stripes-N, N the side; or a .npy "
-        "file of -1 and +1, one image a row.",
+        metavar="NAME|FILE.npy|FOLDER/",
+        help="A data set: stripes, stripes-N, bars-and-stripes or bars-and-stripes-N, N the side; digits; "
+        "mnist or fashion-mnist, from the folder that RAPID_ISING_DATA names; a .npy file of -1 and +1, one "
+        "image a row; or a folder of files like those of MNIST.",
     ),
 ]
 BackendName = Annotated[

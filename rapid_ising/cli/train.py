@@ -41,11 +41,15 @@ def train(
     patterns: Annotated[
         int | None, typer.Option(help=f"How many patterns, for pattern-rbm; {PATTERNS} when left out.")
     ] = None,
+    biases: Annotated[
+        bool, typer.Option("--biases", help="Give a pattern-rbm biases; an rbm has them anyway.")
+    ] = False,
     negative_phase: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where the model's averages come from without a machine: patterns, cd, pcd, parallel-tempering or exact. Left "
+            help="Where the model's averages come from without a machine: patterns, cd, pcd, "
+            "parallel-tempering or exact. Left "
             "out, the recipe says.",
         ),
     ] = None,
@@ -88,7 +92,7 @@ def train(
             f"--backend {backend} is itself the negative phase: leave --negative-phase out"
         )
     data = load(dataset)
-    trained = _new_model(model, data.images.shape[1], hidden, patterns, seed)
+    trained = _new_model(model, data.images.shape[1], hidden, patterns, biases, seed)
     machine = chosen_backend(backend, backend_option)
     output_file(out)
     if checkpoint is not None:
@@ -138,13 +142,14 @@ class _LastRun:
         self.run = run
 
 
-def _new_model(name: str, pixels: int, hidden: int, patterns: int | None, seed: int) -> Model:
+def _new_model(name: str, pixels: int, hidden: int, patterns: int | None, biases: bool, seed: int) -> Model:
     from rapid_ising.models import MODELS, RBM, PatternRBM
 
     if name not in MODELS:
         raise UnknownNameError.among("model", name, MODELS)
     if name == PatternRBM.name:
-        return PatternRBM(pixels, hidden, PATTERNS if patterns is None else patterns, seed=seed)
+        count = PATTERNS if patterns is None else patterns
+        return PatternRBM(pixels, hidden, count, biases=biases, seed=seed)
     if patterns is not None:
         raise InvalidParameterError(f"--patterns is for pattern-rbm and the model is {name}: leave it out")
     return RBM(pixels, hidden, seed=seed)

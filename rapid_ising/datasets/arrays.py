@@ -6,7 +6,7 @@ import math
 
 import numpy.typing as npt
 
-from rapid_ising.datasets.dataset import Dataset, held_out, image_shape
+from rapid_ising.datasets.dataset import Dataset, class_labels, held_out, image_shape
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.validation import Seed, rectangular, spins
 
@@ -17,6 +17,7 @@ def from_array(
     test_share: float = 0.2,
     seed: Seed = 0,
     name: str = "data",
+    labels: npt.ArrayLike | None = None,
 ) -> Dataset:
     """Return the data set of an array of spins, split at random.
 
@@ -35,11 +36,14 @@ def from_array(
         An int or a numpy Generator.
     name
         What the data set is called.
+    labels
+        The class of each image, shape (n,), whole numbers from 0 to 255.
 
     Raises
     ------
     InvalidDataError
-        If the array is ragged, not finite, or holds values that are not spins.
+        If the array is ragged, not finite, or holds values that are not spins; or if the labels are not one
+        such number an image.
     InvalidParameterError
         If ``shape`` does not fit the images or ``test_share`` leaves none to train on.
 
@@ -68,5 +72,7 @@ def from_array(
     if shape is None:
         side = math.isqrt(width)
         shape = (side, side) if side * side == width else (1, width)
+    classes = None if labels is None else class_labels("labels", labels, len(rows))
     test = held_out(len(rows), test_share, seed)
-    return Dataset(name, rows, rows[~test], rows[test], shape)
+    parts = (None, None) if classes is None else (classes[~test], classes[test])
+    return Dataset(name, rows, rows[~test], rows[test], shape, *parts)

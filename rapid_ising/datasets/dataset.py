@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.typing import States
-from rapid_ising.validation import Seed, finite, generator, positive_integer, spins
+from rapid_ising.validation import Seed, finite, generator, positive_integer, rectangular, spins
+
+Labels: TypeAlias = npt.NDArray[np.uint8]
+"""The class of each image, a number from 0 to 255."""
 
 
 @final
@@ -18,7 +21,8 @@ from rapid_ising.validation import Seed, finite, generator, positive_integer, sp
 class Dataset:
     """Images of spins, flattened row by row, and their split.
 
-    The arrays are copied, checked and made read-only.
+    The arrays are checked and made read-only. They are copied, unless nobody can write to them: read-only
+    views of one array share its memory.
 
     Parameters
     ----------
@@ -32,11 +36,15 @@ class Dataset:
         The images held out, shape (n_test, V); may have no rows.
     shape
         The rows and columns of one image; their product is V.
+    train_labels, test_labels
+        The class of each image of ``train`` and of ``test``, shapes (n_train,) and (n_test,), whole numbers
+        from 0 to 255; None where the images have no classes.
 
     Raises
     ------
     InvalidDataError
-        If an array is ragged, has values that are not spins, the wrong width or no rows.
+        If an array is ragged, has values that are not spins, the wrong width or no rows; or if the labels are
+        not one number from 0 to 255 for each image.
     InvalidParameterError
         If ``shape`` does not fit the width of the images.
 
@@ -51,6 +59,8 @@ class Dataset:
     train: States
     test: States
     shape: tuple[int, int]
+    train_labels: Labels | None = None
+    test_labels: Labels | None = None
 
     def __post_init__(self) -> None:
         images = _frozen("images", self.images)
@@ -62,6 +72,11 @@ class Dataset:
         for kind in ("images", "train"):
             if not len(getattr(self, kind)):
                 raise InvalidDataError(f"data set {self.name!r} has no rows in {kind}: give at least one")
+        for part in ("train", "test"):
+            given = getattr(self, f"{part}_labels")
+            if given is not None:
+                labels = class_labels(f"{part}_labels", given, len(getattr(self, part)))
+                object.__setattr__(self, f"{part}_labels", labels)
 
     def __repr__(self) -> str:
         rows, columns = self.shape
@@ -72,10 +87,44 @@ class Dataset:
 
 
 def _frozen(name: str, values: npt.ArrayLike, width: int | None = None) -> States:
-    # A copy, so that the caller's own array stays writable.
-    rows = np.array(spins(name, values, width))
+    rows = spins(name, values, width)
+    if _is_writable(rows):
+        # A copy, so that the caller's own array stays writable.
+        rows = rows.copy()
     rows.setflags(write=False)
     return rows
+
+
+def _is_writable(array: npt.NDArray[Any]) -> bool:
+    """Return whether somebody can write to the memory of an array, through it or through what it views."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return owner is not None
+
+
+def class_labels(name: str, values: npt.ArrayLike, count: int) -> Labels:
+    """Return ``values`` as a read-only copy of ``count`` labels.
+
+    >>> class_labels("labels", [3, 1, 4], count=3)
+    array([3, 1, 4], dtype=uint8)
+    """
+    array = rectangular(name, values)
+    if array.shape != (count,):
+        raise InvalidDataError(
+            f"{name} must be one label for each of {count} images, shape ({count},), not {array.shape}"
+        )
+    wrong = array != array.astype(np.uint8) if array.dtype.kind in "iu" else np.ones(count, dtype=np.bool_)
+    if wrong.any():
+        raise InvalidDataError(
+            f"{name} must be whole numbers from 0 to 255, not {array[wrong.argmax()]!s} ({array.dtype}): "
+            "number the classes"
+        )
+    labels = array.astype(np.uint8)
+    labels.setflags(write=False)
+    return labels
 
 
 def image_shape(shape: Any, width: int | None = None) -> tuple[int, int]:

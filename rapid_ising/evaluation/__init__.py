@@ -26,3 +26,4 @@ from rapid_ising.evaluation.sample_quality import sample_quality as sample_quali
 from rapid_ising.evaluation.summary import Evaluation as Evaluation
 from rapid_ising.evaluation.summary import evaluate as evaluate
 from rapid_ising.evaluation.summary import first_known as first_known
+from rapid_ising.evaluation.temperature import best_temperature as best_temperature

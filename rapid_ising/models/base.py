@@ -85,6 +85,10 @@ class Model(ABC):
     def config(self) -> dict[str, Any]:
         """Return the arguments that make a model of this shape, as JSON values."""
 
+    @abstractmethod
+    def rescale(self, beta: float) -> None:
+        """Multiply the energy by ``beta``, so that the model is at 1 what it was at ``beta``."""
+
     @property
     def biases(self) -> Floats | None:
         """The visible biases b, shape (V,), or None where the model has none."""

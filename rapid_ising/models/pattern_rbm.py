@@ -28,6 +28,13 @@ class PatternRBM(Model):
 
     Its parameters are ``visible_patterns`` (K, V), ``hidden_patterns`` (K, H) and ``scale`` s (1,).
 
+    With ``biases`` each layer has one more spin, clamped at +1, and each pattern an entry for it, in
+    ``visible_clamp`` u and ``hidden_clamp`` w, both (K,). The couplings to the clamped spins are the biases:
+
+    .. math:: c_a = \frac{s}{\sqrt K} \sum_k \xi^k_a u^k, \quad b_i = \frac{s}{\sqrt K} \sum_k w^k \xi^k_i
+
+    They end the symmetry between an image and its negative.
+
     Parameters
     ----------
     n_visible, n_hidden
@@ -43,6 +50,8 @@ class PatternRBM(Model):
         the paper's are 1, and ``recipe="paper"`` sets them so.
     learn_scale
         Whether training changes s.
+    biases
+        Whether there are clamped spins.
     dtype
         float32 or float64.
 
@@ -65,6 +74,7 @@ class PatternRBM(Model):
         scale: float = 1.0,
         amplitude: float = 0.2,
         learn_scale: bool = False,
+        biases: bool = False,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.n_visible = positive_integer("n_visible", n_visible)
@@ -74,13 +84,20 @@ class PatternRBM(Model):
         self.learn_scale = bool(learn_scale)
         self.dtype = float_type(dtype)
         size = self.n_visible + self.n_hidden
-        signs = 2 * generator(seed, MODEL).integers(2, size=(self.n_patterns, size)) - 1
+        rng = generator(seed, MODEL)
+        signs = 2 * rng.integers(2, size=(self.n_patterns, size)) - 1
         patterns = (self.amplitude * signs).astype(self.dtype)
         self.parameters = {
             "visible_patterns": patterns[:, : self.n_visible].copy(),
             "hidden_patterns": patterns[:, self.n_visible :].copy(),
             "scale": np.array([finite("scale", scale)], self.dtype),
         }
+        if biases:
+            # Even signs: clamped spins that favour no pattern, and biases that start near zero.
+            clamps = (self.amplitude * (2 * rng.integers(2, size=(2, self.n_patterns)) - 1)).astype(
+                self.dtype
+            )
+            self.parameters |= {"visible_clamp": clamps[0].copy(), "hidden_clamp": clamps[1].copy()}
 
     @property
     def visible_patterns(self) -> Floats:
@@ -102,6 +119,21 @@ class PatternRBM(Model):
         self.parameters["scale"][0] = finite("scale", value)
 
     @property
+    def biases(self) -> Floats | None:
+        """The visible biases b, shape (V,), or None without clamped spins."""
+        if "hidden_clamp" not in self.parameters:
+            return None
+        formed: Floats = self._factor * (self.parameters["hidden_clamp"] @ self.visible_patterns)
+        return formed
+
+    def states(self) -> Floats:
+        """Return the patterns as visible states (K, V), with the signs that make the clamped spin +1."""
+        signs: Floats = np.copysign(1, self.visible_patterns)
+        if "visible_clamp" in self.parameters:
+            signs *= np.copysign(1, self.parameters["visible_clamp"])[:, None]
+        return signs
+
+    @property
     def _factor(self) -> Any:
         return self.dtype.type(self.scale / math.sqrt(self.n_patterns))
 
@@ -112,13 +144,19 @@ class PatternRBM(Model):
         return formed
 
     def hidden_fields(self, visible: Floats) -> Floats:  # noqa: D102
-        fields = (visible @ self.visible_patterns.T) @ self.hidden_patterns
+        overlaps = visible @ self.visible_patterns.T
+        if "visible_clamp" in self.parameters:
+            overlaps += self.parameters["visible_clamp"]
+        fields: Floats = overlaps @ self.hidden_patterns
         # The factor last: sums over +-1 patterns stay whole numbers, so that fields which cancel are 0.
         fields *= self._factor
         return fields
 
     def visible_fields(self, hidden: Floats) -> Floats:  # noqa: D102
-        fields = (hidden @ self.hidden_patterns.T) @ self.visible_patterns
+        overlaps = hidden @ self.hidden_patterns.T
+        if "hidden_clamp" in self.parameters:
+            overlaps += self.parameters["hidden_clamp"]
+        fields: Floats = overlaps @ self.visible_patterns
         fields *= self._factor
         return fields
 
@@ -132,16 +170,37 @@ class PatternRBM(Model):
         """
         visible = positive.onto_hidden(self.hidden_patterns) - negative.onto_hidden(self.hidden_patterns)
         hidden = positive.onto_visible(self.visible_patterns) - negative.onto_visible(self.visible_patterns)
+        total = float(np.vdot(self.visible_patterns, visible))
+        clamps: dict[str, Floats] = {}
+        if "visible_clamp" in self.parameters:
+            # The clamped spins are +1 in both phases, so that their products are the other layer's means.
+            to_hidden = self.hidden_patterns @ (positive.hidden - negative.hidden)
+            to_visible = self.visible_patterns @ (positive.visible - negative.visible)
+            u, w = self.parameters["visible_clamp"], self.parameters["hidden_clamp"]
+            visible = visible + np.outer(w, positive.visible - negative.visible)
+            hidden = hidden + np.outer(u, positive.hidden - negative.hidden)
+            clamps = {"visible_clamp": self._factor * to_hidden, "hidden_clamp": self._factor * to_visible}
+            total += float(u @ to_hidden + w @ to_visible)
         gradient = {"visible_patterns": self._factor * visible, "hidden_patterns": self._factor * hidden}
+        gradient |= clamps
         if self.learn_scale:
-            total = np.vdot(self.visible_patterns, visible) / math.sqrt(self.n_patterns)
+            total /= math.sqrt(self.n_patterns)
             gradient["scale"] = np.array([total], self.dtype)
         return gradient
 
     def problem(self) -> IsingModel:  # noqa: D102
         patterns = np.hstack([self.visible_patterns, self.hidden_patterns])
         couplings = Patterns(patterns, -float(self._factor), (self.n_visible, self.n_hidden))
-        return IsingModel(np.zeros(patterns.shape[1], self.dtype), couplings)
+        fields = np.zeros(patterns.shape[1], self.dtype)
+        if "visible_clamp" in self.parameters:
+            clamps = self.parameters["hidden_clamp"], self.parameters["visible_clamp"]
+            fields = -self._factor * np.concatenate(
+                [clamps[0] @ self.visible_patterns, clamps[1] @ self.hidden_patterns]
+            )
+        return IsingModel(fields, couplings)
+
+    def rescale(self, beta: float) -> None:  # noqa: D102
+        self.scale *= finite("beta", beta, minimum=0, exclusive=True)
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {
@@ -150,6 +209,7 @@ class PatternRBM(Model):
             "n_patterns": self.n_patterns,
             "amplitude": self.amplitude,
             "learn_scale": self.learn_scale,
+            "biases": "visible_clamp" in self.parameters,
             "dtype": self.dtype.name,
         }
 

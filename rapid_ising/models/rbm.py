@@ -85,6 +85,11 @@ class RBM(Model):
         fields = -np.concatenate([self.parameters["visible_biases"], self.parameters["hidden_biases"]])
         return IsingModel(fields, Bipartite(-self.weights.T))
 
+    def rescale(self, beta: float) -> None:  # noqa: D102
+        factor = self.dtype.type(finite("beta", beta, minimum=0, exclusive=True))
+        for array in self.parameters.values():
+            array *= factor
+
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {
             "n_visible": self.n_visible,

@@ -71,9 +71,9 @@ class Clip(Constraint):
             np.clip(patterns, -self.limit, self.limit, out=patterns)
 
 
-def _patterns(model: Model) -> tuple[Floats, Floats]:
+def _patterns(model: Model) -> list[Floats]:
     held = pattern_model(model, "a constraint on patterns")
-    return held.visible_patterns, held.hidden_patterns
+    return [array for name, array in held.parameters.items() if name != "scale"]
 
 
 CONSTRAINTS: dict[str, type[Signs] | type[Clip] | type[Free]] = {

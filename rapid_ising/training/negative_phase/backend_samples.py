@@ -77,7 +77,7 @@ class BackendSamples(NegativePhase):
 
     def initial_states(self, model: PatternRBM) -> States:
         """Return the patterns as states: the visible signs, the hidden spins relaxed in their fields."""
-        visible = np.copysign(1, model.visible_patterns)
+        visible = model.states()
         hidden = np.copysign(1, model.hidden_fields(visible))
         return np.hstack([visible, hidden]).astype(np.int8)
 

@@ -57,7 +57,7 @@ class PatternCorrelations(NegativePhase):
         pattern_model(model, "pattern-induced correlations")
 
     def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        visible = np.copysign(1, pattern_model(model, self.name).visible_patterns)
+        visible = pattern_model(model, self.name).states()
         if self.chains > 1:
             visible = np.repeat(visible, self.chains, axis=0)
         return model.statistics(model.gibbs_step(visible, 1.0, rng, self.gibbs_steps))
