@@ -26,8 +26,8 @@ def best_temperature(
     .. math:: \beta^* = \arg\max_\beta \; \langle -\beta F_\beta(v) \rangle_{data} - \log Z(\beta)
 
     One number of a model is often far off while the rest is right: RAPID with the paper's recipe has a
-    log-likelihood hundreds of nats below zero at beta = 1, and of about -8 at its best beta. ``Model.rescale``
-    moves the model there.
+    log-likelihood hundreds of nats below zero at beta = 1, and of about -8 at its best beta.
+    ``Model.rescale`` moves the model there.
 
     Parameters
     ----------
