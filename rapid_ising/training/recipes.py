@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
@@ -50,18 +51,28 @@ def paper(model: Model) -> Recipe:
 
 
 def default(model: Model) -> Recipe:
-    """Return the best settings known.
+    r"""Return the best settings known.
 
-    For patterns: 64 chains or more start at the patterns and run five Gibbs steps. Patterns of amplitude a
-    move W at a rate proportional to a^2 H / K, which the learning rate makes up for, so that one setting
-    serves all sizes. A learned scale moves as fast as the patterns would make it.
+    For patterns: 64 chains or more start at the patterns and run five Gibbs steps. A gradient G of W moves W
+    by eta [(xi_h^T xi_h) G + G (xi_v^T xi_v)] / K, in which the matrices have, for random patterns of
+    amplitude a, the largest eigenvalues
+
+    .. math:: \lambda_h = a^2 (\sqrt{H / K} + 1)^2, \quad \lambda_v = a^2 (\sqrt{V / K} + 1)^2
+
+    (Marchenko and Pastur, 1967). The learning rate is min(0.05, 4 / V) / (lambda_h + lambda_v): so W moves at
+    one pace whatever the sizes, and the field of a hidden spin, a sum over V pixels, by a bounded step. A
+    learned scale moves as fast as the patterns would make it.
     """
     if isinstance(model, PatternRBM):
-        k, h, square = model.n_patterns, model.n_hidden, model.amplitude**2
-        rate, radius = 0.025 * k / (square * h), k * (model.n_visible + h) * square
+        k, v, h, square = model.n_patterns, model.n_visible, model.n_hidden, model.amplitude**2
+        largest = square * sum((math.sqrt(size / k) + 1) ** 2 for size in (v, h))
         return Recipe(
             negative_phase=PatternCorrelations(gibbs_steps=5, chains=max(1, -(-64 // k))),
-            optimizer=SGD(rate, schedule=Exponential(0.98), factors={"scale": 1 / radius}),
+            optimizer=SGD(
+                min(0.05, 4 / v) / largest,
+                schedule=Exponential(0.98),
+                factors={"scale": 1 / (k * (v + h) * square)},
+            ),
             epochs=100,
             batch_size=100,
             constraint=Clip(),
