@@ -458,3 +458,12 @@ def test_the_default_recipe_serves_a_larger_model() -> None:
     assert found.valid_and_distinct > 0.8
     # Not only what was shown: a fifth of all images was held out, five standard errors around it.
     assert abs(found.novel - found.novel_ideal) < 5 * (0.2 * 0.8 / 450) ** 0.5
+
+
+def test_nothing_done_leaves_no_checkpoint_in_the_way(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    with pytest.raises(BackendError, match="lost its cooling"):
+        ri.train(small(), STRIPES.train, backend=BreaksDown(1), checkpoint=file, progress=False)
+    assert not file.exists()
+    run = ri.train(small(), STRIPES.train, epochs=1, checkpoint=file, progress=False)
+    assert run.epochs == 1

@@ -158,7 +158,7 @@ def train(
 
     last = Snapshot.take(run, steps, phase, rng)
     nominal = min(size, len(rows)) if division == "nominal" else None
-    saved = run.epochs if resume else -1
+    saved = run.epochs
     try:
         with EpochBar(total, run.epochs, progress) as bar:
             for epoch in range(run.epochs, total):
