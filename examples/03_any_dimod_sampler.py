@@ -7,13 +7,18 @@ With its parameters and the beta that they amount to, it is held to the Boltzman
 from __future__ import annotations
 
 import neal
+import numpy as np
 from dimod.reference.composites.tracking import TrackingComposite
 
 import rapid_ising as ri
 
 data = ri.datasets.stripes(4)
 as_it_is = neal.SimulatedAnnealingSampler()
-schedule = {"beta_range": [0.01, 1.0], "beta_schedule_type": "linear", "num_sweeps": 200}
+schedule = {
+    "beta_schedule_type": "custom",
+    "beta_schedule": np.r_[np.linspace(0, 1, 150), np.ones(50)],  # ends at beta = 1 and holds there
+    "proposal_acceptance_criteria": "Gibbs",
+}
 at_beta_1 = ri.WrappedSampler(neal.SimulatedAnnealingSampler(), parameters=schedule, beta=1.0)
 for sampler in (as_it_is, at_beta_1):
     model = ri.PatternRBM(n_visible=16, n_hidden=40, n_patterns=8, seed=1)

@@ -24,6 +24,7 @@ from rapid_ising.evaluation import log_likelihood as log_likelihood
 from rapid_ising.evaluation import log_partition as log_partition
 from rapid_ising.gibbs import gibbs_sweeps as gibbs_sweeps
 from rapid_ising.gibbs import sample_spins as sample_spins
+from rapid_ising.interrupts import noted_interrupts as noted_interrupts
 from rapid_ising.ising import IsingModel as IsingModel
 from rapid_ising.job import Job as Job
 from rapid_ising.models import RBM as RBM

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import threading
 import time
 
 import dimod
@@ -108,3 +111,15 @@ def test_residues_of_arithmetic_do_not_set_the_scale() -> None:
         reads[1].info["rapid_ising"]["stages"][0]["beta_range"]
     )
     assert reads[1].first.energy == pytest.approx(reads[0].first.energy)
+
+
+def test_ctrl_c_during_the_anneal_is_raised() -> None:
+    """neal drops exceptions of its callback, so that Ctrl-C would be lost; here it ends the call."""
+    model = ri.IsingModel(np.ones(300), np.ones((300, 300)) - np.eye(300))
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    before = signal.getsignal(signal.SIGINT)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ri.load_backend("simulated-annealing", num_sweeps=200).sample(model, num_reads=100_000, seed=0)
+    assert time.monotonic() - began < 20
+    assert signal.getsignal(signal.SIGINT) is before

@@ -185,11 +185,11 @@ def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run.safetensors"
     common: dict[str, Any] = {"checkpoint": file, "progress": False}
     ri.train(small(), STRIPES.train, epochs=1, seed=0, **common)
-    with pytest.raises(CheckpointError, match="its model is"):
+    with pytest.raises(CheckpointError, match=r"its model\.n_hidden is 50, not 51"):
         ri.train(ri.PatternRBM(16, 51, 8), STRIPES.train, resume=True, **common)
-    with pytest.raises(CheckpointError, match="its data is"):
+    with pytest.raises(CheckpointError, match="its data are others"):
         ri.train(small(), STRIPES.images, resume=True, **common)
-    with pytest.raises(CheckpointError, match="its negative_phase is"):
+    with pytest.raises(CheckpointError, match="its negative_phase"):
         ri.train(small(), STRIPES.train, resume=True, backend="gibbs", **common)
     small().save(file)
     with pytest.raises(CheckpointError, match="holds a model, not a checkpoint"):
@@ -258,7 +258,7 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (np.ones((3, 15)), {}, InvalidDataError, "rows of 15 values where 16 are needed"),
     (np.zeros((3, 16)), {}, InvalidDataError, r"2 \* x - 1"),
     (np.full((3, 16), 2), {}, InvalidDataError, "must hold spins"),
-    (np.empty((0, 16)), {}, InvalidDataError, "no rows"),
+    (np.empty((0, 16)), {}, InvalidDataError, "rows of spins or images"),
     (STRIPES.train, {"epochs": 0}, InvalidParameterError, "epochs must be an integer of at least 1, not 0"),
     (STRIPES.train, {"batch_size": -3}, InvalidParameterError, "batch_size"),
     (STRIPES.train, {"learning_rate": 0}, InvalidParameterError, "learning_rate must be more than 0"),
@@ -467,3 +467,32 @@ def test_nothing_done_leaves_no_checkpoint_in_the_way(tmp_path: Path) -> None:
     assert not file.exists()
     run = ri.train(small(), STRIPES.train, epochs=1, checkpoint=file, progress=False)
     assert run.epochs == 1
+
+
+def test_data_may_be_images_but_not_one_row_or_a_dataset() -> None:
+    flat, shaped = small(), small()
+    common: dict[str, Any] = {"epochs": 2, "seed": 0, "progress": False}
+    ri.train(flat, STRIPES.train, **common)
+    ri.train(shaped, STRIPES.train.reshape(-1, 4, 4), **common)
+    np.testing.assert_array_equal(flat.weights, shaped.weights)
+    with pytest.raises(InvalidDataError, match="rows of spins or images"):
+        ri.train(small(), STRIPES.train[0], **common)
+    wrong: Any = STRIPES
+    with pytest.raises(InvalidDataError, match=r"data\.train"):
+        ri.train(small(), wrong, **common)
+    with pytest.raises(InvalidDataError, match="from_array"):
+        ri.evaluate(small(), wrong.train)
+
+
+def test_a_checkpoint_with_more_epochs_than_asked_is_refused(tmp_path: Path) -> None:
+    common: dict[str, Any] = {"checkpoint": tmp_path / "run", "seed": 0, "progress": False}
+    ri.train(small(), STRIPES.train, epochs=3, **common)
+    with pytest.raises(InvalidParameterError, match="has 3 epochs and 2 were asked"):
+        ri.train(small(), STRIPES.train, epochs=2, resume=True, **common)
+
+
+def test_a_refusal_names_the_one_setting_that_differs(tmp_path: Path) -> None:
+    common: dict[str, Any] = {"checkpoint": tmp_path / "run", "epochs": 1, "progress": False}
+    ri.train(small(), STRIPES.train, seed=0, **common)
+    with pytest.raises(CheckpointError, match=r"its optimizer\.learning_rate is 0\.\d+, not 0\.3;"):
+        ri.train(small(), STRIPES.train, learning_rate=0.3, resume=True, **common)

@@ -11,7 +11,7 @@ import neal
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising import Capabilities, IsingModel, LocalBackend, Request
+from rapid_ising import Capabilities, IsingModel, LocalBackend, Request, noted_interrupts
 from rapid_ising.typing import States
 from rapid_ising.validation import finite, positive_integer
 
@@ -80,16 +80,17 @@ class SimulatedAnnealing(LocalBackend):
         start = request.initial_states
         if start is None:
             start = (2 * rng.integers(2, size=(request.num_reads, model.num_variables)) - 1).astype(np.int8)
-        answer = neal.SimulatedAnnealingSampler().sample(
-            model.to_bqm(),
-            beta_schedule=schedule,
-            beta_schedule_type="custom",
-            num_reads=request.num_reads,
-            seed=int(rng.integers(2**31)),
-            initial_states=(start, list(range(model.num_variables))),
-            proposal_acceptance_criteria="Gibbs",
-            interrupt_function=lambda: request.deadline.passed,
-        )
+        with noted_interrupts() as noted:
+            answer = neal.SimulatedAnnealingSampler().sample(
+                model.to_bqm(),
+                beta_schedule=schedule,
+                beta_schedule_type="custom",
+                num_reads=request.num_reads,
+                seed=int(rng.integers(2**31)),
+                initial_states=(start, list(range(model.num_variables))),
+                proposal_acceptance_criteria="Gibbs",
+                interrupt_function=lambda: bool(noted) or request.deadline.passed,
+            )
         request.deadline.check(self.name)
         facts = {"num_sweeps": self.num_sweeps, "beta_range": [float(schedule[0]), float(schedule[-1])]}
         return answer.record.sample, facts

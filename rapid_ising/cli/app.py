@@ -37,7 +37,7 @@ class Commands(TyperGroup):
             status = _report(f"{error.format_message()} (--help shows what there is)")
         except (OSError, MemoryError) as error:
             status = _report(str(error) or type(error).__name__)
-        except typer.Abort:
+        except (typer.Abort, KeyboardInterrupt):
             status = INTERRUPTED
         sys.exit(status if isinstance(status, int) else 0)
 

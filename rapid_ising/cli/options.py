@@ -46,7 +46,9 @@ BackendOptions = Annotated[
         help="An option of the machine, such as num_sweeps=200; may be repeated.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Fixes every random number.")]
+Seed = Annotated[
+    int, typer.Option(help="Fixes every random number; a resumed training goes on with its own.")
+]
 Beta = Annotated[
     float,
     typer.Option(metavar="B|inf", help="The inverse temperature; inf asks for the states of lowest energy."),

@@ -69,12 +69,19 @@ def reconstruct(
             "--steps counts Gibbs steps and a machine takes none: leave one of them out"
         )
     mask = first_known(data.shape) if known_rows is None else known_rows_mask(data.shape, known_rows)
+    if mask.all():
+        raise InvalidDataError(
+            f"all {len(mask)} pixels of an image of {data.shape[0]} x {data.shape[1]} would be known: "
+            "ask for fewer rows, or save the images with their shape, (n, rows, columns)"
+        )
     split, truth = ("held-out", data.test) if len(data.test) else ("training", data.train)
     corrupted = np.where(mask, truth, 0)
     restored = model.reconstruct(
         corrupted, mask, beta=beta, steps=1 if steps is None else steps, backend=machine, seed=seed
     )
-    distances = (restored != truth).mean(axis=1)
+    unknown = int((~mask).sum())
+    # Of the unknown pixels: the known ones are right by themselves.
+    distances = (restored != truth)[:, ~mask].mean(axis=1)
     if as_json:
         write_json(
             {
@@ -95,10 +102,10 @@ def reconstruct(
     for images in zip(corrupted[:shown], restored[:shown], truth[:shown], strict=True):
         wrong = int((images[1] != images[2]).sum())
         table.add_row(
-            *(picture(image, data.shape, console.encoding) for image in images), f"{wrong} of {len(mask)}"
+            *(picture(image, data.shape, console.encoding) for image in images), f"{wrong} of {unknown}"
         )
     console.print(table)
     console.print(
         f"{len(truth)} {split} images of {data.name}, {min(shown, len(truth))} shown: Hamming distance "
-        f"{distances.mean():.3f} (the share of wrong pixels, {int(mask.sum())} of {len(mask)} given)"
+        f"{distances.mean():.3f} (the share of the {unknown} unknown pixels that is wrong)"
     )

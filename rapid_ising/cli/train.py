@@ -193,7 +193,7 @@ def _show(run: TrainingRun, data: Dataset, measured: Evaluation, out: Path) -> N
     console = results()
     console.print(table)
     console.print(
-        "Hamming distance: the share of wrong pixels when the model restores an image from its first row; "
+        "Hamming distance: the share of wrong pixels when the model restores an image from its first part; "
         "0.5 is chance."
     )
     console.print(f"model: {out}", soft_wrap=True)

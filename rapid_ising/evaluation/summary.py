@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.datasets.dataset import Dataset
+from rapid_ising.errors import InvalidDataError
 from rapid_ising.evaluation.likelihood import log_probabilities
 from rapid_ising.evaluation.reconstruction import hamming_distance, known_rows
 from rapid_ising.models.base import Model
@@ -104,6 +105,11 @@ def evaluate(
     >>> round(found.hamming_train, 1), round(found.log_likelihood_test / math.log(2), 6)
     (0.5, -16.0)
     """
+    if not isinstance(dataset, Dataset):
+        raise InvalidDataError(
+            f"evaluate needs a Dataset, not a {type(dataset).__name__}: make one with "
+            "datasets.from_array(images, shape)"
+        )
     known = first_known(dataset.shape) if mask is None else mask
     rng = generator(seed)
     has_test = len(dataset.test) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,14 @@ class Snapshot:
         """Return the state in a file, which must come from a training with the same settings."""
         arrays, facts = storage.read(path, KIND)
         written = facts.get("settings", {})
-        for key in sorted(set(settings) | set(written)):
-            if written.get(key) != settings.get(key):
-                raise CheckpointError(
-                    f"{path} belongs to another training: its {key} is {written.get(key)!r}, not "
-                    f"{settings.get(key)!r}; resume with the same settings, or start anew with another file"
-                )
+        for key, there, here in _differences(written, settings):
+            what = (
+                "its data are others" if key.startswith("data.") else f"its {key} is {there!r}, not {here!r}"
+            )
+            raise CheckpointError(
+                f"{path} belongs to another training: {what}; resume with the same settings, or start anew "
+                "with another file"
+            )
         groups: dict[str, dict[str, Floats]] = {"parameters": {}, "optimizer": {}, "negative_phase": {}}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
@@ -100,6 +103,15 @@ class Snapshot:
             facts["history"],
             facts["stopped_early"],
         )
+
+
+def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the key and both values of each setting that differs, as deep as both have the same keys."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in sorted(set(there) | set(here)):
+            yield from _differences(there.get(name), here.get(name), f"{key}.{name}" if key else name)
+    elif there != here:
+        yield key, there, here
 
 
 def _arrays(state: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rapid_ising.models import Model
 Stopped = Literal["running", "finished", "early", "interrupted"]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class TrainingRun:
     """A training: its model, what was recorded of each epoch, and how it ended."""
 
@@ -25,6 +25,9 @@ class TrainingRun:
     """The file to resume from."""
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     """What the training was made with: model, data, negative phase, optimizer and so on, as JSON values."""
+
+    def __repr__(self) -> str:
+        return f"TrainingRun({self.epochs} epochs, {self.stopped}, {self.seconds:.3g} s, {self.model})"
 
     @property
     def epochs(self) -> int:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
+from rapid_ising.datasets import Dataset
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.plain import plain
@@ -26,7 +27,8 @@ from rapid_ising.training.parts import Part
 from rapid_ising.training.progress import EpochBar
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
-from rapid_ising.validation import TRAINING, Seed, generator, positive_integer, spins
+from rapid_ising.typing import States
+from rapid_ising.validation import TRAINING, Seed, generator, positive_integer, rectangular, spins
 
 
 def train(
@@ -60,7 +62,7 @@ def train(
     model
         The model; its parameters change in place.
     data
-        Rows of spins, shape (n, V).
+        Rows of spins, shape (n, V), or images (n, rows, columns).
     negative_phase
         "patterns", "cd", "pcd", "parallel-tempering", "exact", or a NegativePhase with its own options.
     backend
@@ -80,7 +82,7 @@ def train(
     last_batch
         Whether the data average of a short last batch is divided by its "own" size or the "nominal" one.
     seed
-        Seeds the order of the data and all sampling.
+        Seeds the order of the data and all sampling. A resumed training goes on with its own numbers.
     callbacks
         Called at the end of each epoch, in order; one that returns True stops the training.
     checkpoint
@@ -119,9 +121,7 @@ def train(
     phase = _negative_phase(settings, negative_phase, backend)
     steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
     total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
-    rows = spins("training data", data, model.n_visible)
-    if not len(rows):
-        raise InvalidDataError("training data has no rows")
+    rows = _training_rows(data, model)
     size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
     held = as_constraint(_or_recipe(constraint, settings.constraint), model)
     division = settings.last_batch if last_batch is None else last_batch
@@ -150,6 +150,10 @@ def train(
     if resume and run.checkpoint is not None:
         earlier = Snapshot.read(run.checkpoint, facts)
         earlier.put_back(run, steps, phase, rng)
+        if run.epochs > total:
+            raise InvalidParameterError(
+                f"{run.checkpoint} has {run.epochs} epochs and {total} were asked: ask for {run.epochs} or more"
+            )
         if earlier.stopped_early and any([callback.on_epoch_end(run) for callback in callbacks]):
             run.stopped = "early"
             return run
@@ -220,6 +224,19 @@ def _or_recipe(given: str | Part | None, recommended: Part) -> str | Part:
     if given is None or given == getattr(recommended, "name", None):
         return recommended
     return given
+
+
+def _training_rows(data: npt.ArrayLike | Dataset, model: Model) -> States:
+    if isinstance(data, Dataset):
+        raise InvalidDataError("training data must be an array, not a Dataset: pass data.train")
+    array = rectangular("training data", data)
+    if array.ndim == 3:
+        array = array.reshape(len(array), -1)
+    if array.ndim != 2 or not len(array):
+        raise InvalidDataError(
+            f"training data must be rows of spins or images, not an array of {array.shape}"
+        )
+    return spins("training data", array, model.n_visible)
 
 
 def _check_callbacks(model: Model, callbacks: Sequence[Callback]) -> None:
