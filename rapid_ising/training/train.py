@@ -152,7 +152,7 @@ def train(
         earlier.put_back(run, steps, phase, rng)
         if run.epochs > total:
             raise InvalidParameterError(
-                f"{run.checkpoint} has {run.epochs} epochs and {total} were asked: ask for {run.epochs} or more"
+                f"{run.checkpoint} has {run.epochs} epochs and {total} were asked: ask for at least as many"
             )
         if earlier.stopped_early and any([callback.on_epoch_end(run) for callback in callbacks]):
             run.stopped = "early"
