@@ -69,10 +69,10 @@ def test_the_best_temperature_is_the_exact_one() -> None:
         assert abs(curve.best_log_likelihood - exact_value) < 4 * curve.standard_errors.max() < 0.3
         # What is lost by taking the beta that was found for the exact one.
         assert exact_value - log_likelihood(model, DATA.train, curve.best_beta) < 0.05
-        assert curve.best_beta == pytest.approx(exact_beta, rel=0.3)
+        assert curve.best_beta == pytest.approx(exact_beta, abs=0.1)
 
 
-@pytest.mark.parametrize("points", [3, 7, 100])
+@pytest.mark.parametrize("points", [4, 7, 100])
 def test_no_temperature_of_the_path_lies_beside_the_best_unseen(points: int) -> None:
     model = random_rbm()
     found = annealed_importance(model, chains=50, betas=60, seed=0)
@@ -95,11 +95,11 @@ def test_images_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     model = RBM(16, 3, seed=0)
     found = annealed_importance(model, chains=5, betas=5, seed=0)
-    narrow = annealed_importance(model, chains=5, betas=5, base="data", data=DATA.train, seed=0)
+    narrow = annealed_importance(model, chains=5, betas=5, base="data", data=DATA.train[:3], seed=0)
     with pytest.raises(InvalidParameterError, match="log Z at one temperature only"):
         log_likelihood_curve(model, DATA.train, narrow)
     with pytest.raises(InvalidParameterError, match="points"):
-        log_likelihood_curve(model, DATA.train, found, points=2)
+        log_likelihood_curve(model, DATA.train, found, points=3)
     with pytest.raises(InvalidDataError, match="rows of 9 values where 16 are needed"):
         estimated_log_likelihood(model, np.ones((2, 9)), found)
     with pytest.raises(InvalidDataError, match="images has no rows"):
