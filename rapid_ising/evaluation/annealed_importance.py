@@ -111,13 +111,13 @@ def annealed_importance(
         The number M of chains, at least 2.
     betas
         The number T of steps, or the inverse temperatures themselves, rising from 0 to ``beta``. By number,
-        a short run places them so that each adds the same to the spread of the weights, which asks for no
-        scale: with as many steps, the variance of the log-weights was between .6 and .9 of that with even
-        ones, and the paper's cold models came out right where even steps missed the narrow range that counts.
+        a short run places them so that each adds as much to the spread of the weights, whatever the scale of
+        the energy. The variance of the log-weights was .55 to .95 of that with as many even steps; in a
+        magnet that freezes within the first hundredth of the path even ones missed log Z by nats.
     base
         "uniform", which gives log Z at every temperature of the path, or "data", whose pixels have the means
-        of ``data``, a = atanh(mean): for images with a constant background it took the standard deviation
-        of the log-weights from 1.8 to .5.
+        of ``data``, a = atanh(mean): better for images with a constant background. On MNIST it took the
+        standard deviation of the log-weights from 1.6 to .5 in an RBM, from 3.4 to .7 in a PatternRBM.
     data
         The images of the base, shape (n, V). Means are clipped to +-0.99.
     seed
