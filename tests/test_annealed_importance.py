@@ -286,20 +286,20 @@ class TestReverse:
         assert sum(held) >= 18
 
     def test_starts_follow_the_weights(self) -> None:
-        # All the weight is on the chains that ended in the first state, and no step is taken from there.
+        # No step is taken, so that the weight of a chain on a path of one step tells where it started.
         model = RBM(2, 3, seed=0, weight_std=0.5, dtype=np.float64)
+        model.parameters["visible_biases"][:] = 0.3, 0.5
         forward = AISEstimate(
             log_partition=0.0,
             beta=1.0,
-            log_weights=np.array([0.0, -900.0, 0.0, -900.0]),
+            log_weights=np.log([0.25, 1e-300, 0.25, 0.5]),
             betas=np.array([0.0, 1.0]),
             base=np.zeros(2),
-            states=np.array([[1, -1], [1, 1], [1, -1], [-1, -1]], np.int8),
+            states=all_states(2),
         )
         found = reverse_annealed_importance(model, forward, equilibration=0, seed=0)
-        at_start = np.exp(-energy_table(model)).sum(axis=1)[[2]]
-        expected = math.log(8) - np.log(at_start)
-        np.testing.assert_allclose(found.log_weights, np.repeat(expected, 4), atol=1e-12)
+        expected = math.log(8) - np.log(np.exp(-energy_table(model)).sum(axis=1))
+        np.testing.assert_allclose(found.log_weights, expected[[0, 2, 3, 3]], atol=1e-12)
 
     def test_margins_are_normal_quantiles(self) -> None:
         model = model_of("random", 8)
