@@ -13,7 +13,7 @@ import pytest
 import small_models
 from brute_force import all_states, energy_table
 
-from rapid_ising import RBM, Model, PatternRBM, datasets, load_backend, train
+from rapid_ising import RBM, PatternRBM, datasets, load_backend, train
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     DeadlineExceededError,
@@ -30,6 +30,7 @@ from rapid_ising.evaluation import (
     reverse_annealed_importance,
 )
 from rapid_ising.evaluation.annealing_path import AnnealingPath
+from rapid_ising.models import TwoLayerModel
 
 Reals = npt.NDArray[np.float64]
 MODELS = [small_models.rbm(), small_models.pattern_rbm(), small_models.biased_pattern_rbm()]
@@ -37,25 +38,25 @@ BASE = np.array([0.6, -0.3, 0.0, 1.1])
 DATA = np.array([[1, 1, -1, 1], [1, -1, -1, 1], [1, 1, 1, -1], [-1, 1, -1, 1]])
 
 
-def along_the_path(model: Model, beta: float, t: float) -> Reals:
+def along_the_path(model: TwoLayerModel, beta: float, t: float) -> Reals:
     """p*_t(v, h) for every v (rows) and h (columns): base fields at 1 - t, all of the energy at t beta."""
     base = all_states(model.n_visible) @ BASE
     law: Reals = np.exp((1 - t) * base[:, None] - t * beta * energy_table(model))
     return law
 
 
-def exact_samples(model: Model, number: int, seed: int) -> npt.NDArray[np.int8]:
+def exact_samples(model: TwoLayerModel, number: int, seed: int) -> npt.NDArray[np.int8]:
     rows = load_backend("exact").sample(model.ising(), num_reads=number, seed=seed).record.sample
     shuffled = np.random.default_rng(seed).permutation(rows)
     return np.asarray(shuffled[:, : model.n_visible], dtype=np.int8)
 
 
 @functools.cache
-def model_of(kind: str, hidden: int) -> Model:
+def model_of(kind: str, hidden: int) -> TwoLayerModel:
     """A model of 16 pixels in float64, whose runs come out alike on every machine."""
     if kind == "random":
         # Near the onset of glassiness, sigma = (V H)^-1/4; far beyond it no chain leaves its first valley.
-        model: Model = RBM(
+        model: TwoLayerModel = RBM(
             16, hidden, seed=1, weight_std={8: 0.5, 50: 0.3, 1000: 0.08}[hidden], dtype=np.float64
         )
         rng = np.random.default_rng(2)
@@ -70,7 +71,9 @@ def model_of(kind: str, hidden: int) -> Model:
 class TestPath:
     @pytest.mark.parametrize("model", MODELS, ids=small_models.kind)
     @pytest.mark.parametrize("beta", [0.6, 1.0])
-    def test_increments_are_ratios_of_sums_over_the_hidden_spins(self, model: Model, beta: float) -> None:
+    def test_increments_are_ratios_of_sums_over_the_hidden_spins(
+        self, model: TwoLayerModel, beta: float
+    ) -> None:
         path = AnnealingPath(model, beta, BASE)
         visible = all_states(4).astype(float)
         fields = model.hidden_fields(visible)
@@ -79,14 +82,14 @@ class TestPath:
             np.testing.assert_allclose(path.increments(visible, fields, t, u), np.log(ratio), atol=1e-12)
 
     @pytest.mark.parametrize("model", MODELS, ids=small_models.kind)
-    def test_goes_from_the_base_to_the_model(self, model: Model) -> None:
+    def test_goes_from_the_base_to_the_model(self, model: TwoLayerModel) -> None:
         path = AnnealingPath(model, 0.6, BASE)
         assert path.log_base == pytest.approx(math.log(along_the_path(model, 0.6, 0.0).sum()), abs=1e-12)
         assert log_partition(model, 0.6) == pytest.approx(math.log(along_the_path(model, 0.6, 1.0).sum()))
 
     @pytest.mark.parametrize("model", MODELS, ids=small_models.kind)
     @pytest.mark.parametrize("t", [0.0, 0.4, 1.0])
-    def test_a_step_has_the_law_of_gibbs_sampling(self, model: Model, t: float) -> None:
+    def test_a_step_has_the_law_of_gibbs_sampling(self, model: TwoLayerModel, t: float) -> None:
         # v -> h -> v by the conditionals of p*_t(v, h), which the sums over every state give.
         joint = along_the_path(model, 0.6, t)
         given_v, given_h = joint / joint.sum(axis=1, keepdims=True), joint / joint.sum(axis=0)
@@ -137,7 +140,7 @@ class TestForward:
     @pytest.mark.parametrize("model", MODELS, ids=small_models.kind)
     @pytest.mark.parametrize("data", [None, DATA], ids=["uniform", "data"])
     @pytest.mark.parametrize("beta", [0.5, 1.4])
-    def test_the_mean_weight_is_the_ratio_of_sums(self, model: Model, data: Any, beta: float) -> None:
+    def test_the_mean_weight_is_the_ratio_of_sums(self, model: TwoLayerModel, data: Any, beta: float) -> None:
         # Four steps: nothing is near equilibrium, and the mean is right all the same.
         base = "uniform" if data is None else "data"
         found = annealed_importance(model, beta=beta, chains=20_000, betas=4, base=base, data=data, seed=0)
@@ -250,7 +253,7 @@ class TestErrorBars:
 class TestReverse:
     @pytest.mark.parametrize("model", MODELS, ids=small_models.kind)
     @pytest.mark.parametrize("data", [None, DATA], ids=["uniform", "data"])
-    def test_the_mean_weight_is_the_inverse_ratio(self, model: Model, data: Any) -> None:
+    def test_the_mean_weight_is_the_inverse_ratio(self, model: TwoLayerModel, data: Any) -> None:
         base = "uniform" if data is None else "data"
         forward = annealed_importance(model, chains=2, betas=4, base=base, data=data, seed=0)
         samples = exact_samples(model, 20_000, seed=1)

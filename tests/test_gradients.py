@@ -59,7 +59,7 @@ def test_divisor_is_the_nominal_batch_size() -> None:
     model = pattern_rbm()
     batch = IMAGES[:1].astype(float)
     own, nominal = model.statistics(batch), model.statistics(batch, 3)
-    np.testing.assert_allclose(nominal.correlations(), own.correlations() / 3)
+    np.testing.assert_allclose(nominal.correlations(1, 0), own.correlations(1, 0) / 3)
     np.testing.assert_allclose(
-        nominal.onto_hidden(model.hidden_patterns) * 3, own.onto_hidden(model.hidden_patterns)
+        nominal.onto(model.hidden_patterns, 1, 0) * 3, own.onto(model.hidden_patterns, 1, 0)
     )

@@ -18,6 +18,7 @@ from rapid_ising.errors import (
     UnknownBackendError,
     UnknownNameError,
 )
+from rapid_ising.models import TwoLayerModel
 from rapid_ising.typing import Reals
 
 MODELS = [rbm(), pattern_rbm(), biased_pattern_rbm()]
@@ -33,11 +34,11 @@ def exact_correlations(model: ri.Model) -> Reals:
 def test_exact_expectation_is_the_sum_over_states(model: ri.Model) -> None:
     found = ri.ExactExpectation().statistics(model, IMAGES.astype(float), np.random.default_rng(0))
     law = joint(model)
-    np.testing.assert_allclose(found.correlations(), exact_correlations(model), atol=1e-12)
-    np.testing.assert_allclose(found.visible, law.sum(axis=1) @ all_states(4), atol=1e-12)
-    np.testing.assert_allclose(found.hidden, law.sum(axis=0) @ all_states(3), atol=1e-12)
+    np.testing.assert_allclose(found.correlations(1, 0), exact_correlations(model), atol=1e-12)
+    np.testing.assert_allclose(found.mean(0), law.sum(axis=1) @ all_states(4), atol=1e-12)
+    np.testing.assert_allclose(found.mean(1), law.sum(axis=0) @ all_states(3), atol=1e-12)
     patterns = np.random.default_rng(1).normal(size=(2, 3))
-    np.testing.assert_allclose(found.onto_hidden(patterns), patterns @ found.correlations(), atol=1e-12)
+    np.testing.assert_allclose(found.onto(patterns, 1, 0), patterns @ found.correlations(1, 0), atol=1e-12)
 
 
 @by_name
@@ -49,7 +50,7 @@ def test_backend_samples_estimate_the_model_average(model: ri.Model, backend: st
     phase.start(model, IMAGES.astype(float), rng)
     found = phase.statistics(model, IMAGES.astype(float), rng)
     # Each product lies within -1 .. 1, so five standard errors are at most 5 / sqrt(reads).
-    assert np.abs(found.correlations() - exact_correlations(model)).max() < 5 / np.sqrt(reads)
+    assert np.abs(found.correlations(1, 0) - exact_correlations(model)).max() < 5 / np.sqrt(reads)
 
 
 @by_name
@@ -58,7 +59,7 @@ def test_long_persistent_chains_estimate_the_model_average(model: ri.Model) -> N
     rng = np.random.default_rng(6)
     phase.start(model, IMAGES.astype(float), rng)
     found = phase.statistics(model, IMAGES.astype(float), rng)
-    assert np.abs(found.correlations() - exact_correlations(model)).max() < 5 / np.sqrt(8000)
+    assert np.abs(found.correlations(1, 0) - exact_correlations(model)).max() < 5 / np.sqrt(8000)
 
 
 def test_patterns_without_steps_are_equation_2() -> None:
@@ -66,7 +67,7 @@ def test_patterns_without_steps_are_equation_2() -> None:
     found = ri.PatternCorrelations().statistics(model, IMAGES.astype(float), np.random.default_rng(0))
     signs = np.sign(model.visible_patterns)
     hidden = np.tanh(signs @ model.weights.T)
-    np.testing.assert_allclose(found.correlations(), hidden.T @ signs / 2, atol=1e-12)
+    np.testing.assert_allclose(found.correlations(1, 0), hidden.T @ signs / 2, atol=1e-12)
 
 
 def test_refresh_by_gibbs_is_the_patterns_with_gibbs_steps() -> None:
@@ -76,14 +77,14 @@ def test_refresh_by_gibbs_is_the_patterns_with_gibbs_steps() -> None:
     reads = 8000
     phase = ri.PatternCorrelations(gibbs_steps=2, chains=reads // 2)
     machine = ri.BackendSamples("gibbs", num_reads=reads, sweeps=2)
-    ours = phase.statistics(model, IMAGES.astype(float), rng).correlations()
-    theirs = machine.statistics(model, IMAGES.astype(float), rng).correlations()
+    ours = phase.statistics(model, IMAGES.astype(float), rng).correlations(1, 0)
+    theirs = machine.statistics(model, IMAGES.astype(float), rng).correlations(1, 0)
     assert np.abs(ours - theirs).max() < 5 * np.sqrt(2 / reads)
 
 
 def test_machines_that_take_states_start_at_the_patterns() -> None:
     model = pattern_rbm()
-    states = ri.BackendSamples("gibbs").initial_states(model)
+    states = model.relaxed(model.states())
     np.testing.assert_array_equal(states[:, :4], np.sign(model.visible_patterns))
     np.testing.assert_array_equal(states[:, 4:], np.sign(states[:, :4] @ model.weights.T))
 
@@ -98,7 +99,7 @@ def test_reads_start_at_each_pattern_equally_often() -> None:
 def test_any_dimod_sampler_is_a_machine() -> None:
     phase = ri.BackendSamples(dimod.ExactSolver(), num_reads=4)
     found = phase.statistics(rbm(), IMAGES.astype(float), np.random.default_rng(0))
-    assert found.correlations().shape == (3, 4)
+    assert found.correlations(1, 0).shape == (3, 4)
 
 
 def test_what_does_not_fit_is_refused_before_any_work() -> None:
@@ -142,7 +143,7 @@ def test_fewer_reads_than_patterns_visit_every_pattern_in_time() -> None:
     rng = np.random.default_rng(0)
     for _ in range(30):
         phase.statistics(model, np.ones((1, 6), np.float32), rng)
-    assert seen == {row.tobytes() for row in phase.initial_states(model)}
+    assert seen == {row.tobytes() for row in model.relaxed(model.states())}
 
 
 def test_machine_and_model_of_one_seed_share_no_random_numbers() -> None:
@@ -155,7 +156,7 @@ def test_machine_and_model_of_one_seed_share_no_random_numbers() -> None:
 
 
 @by_name
-def test_energies_of_pairs(model: ri.Model) -> None:
+def test_energies_of_pairs(model: TwoLayerModel) -> None:
     v, h = all_states(4).astype(float), all_states(3).astype(float)
     pairs = np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))
     np.testing.assert_allclose(model.energies(*pairs), energy_table(model).ravel(), atol=1e-12)
@@ -169,13 +170,13 @@ def test_every_rung_of_the_ladder_keeps_its_law(model: ri.Model) -> None:
     phase.start(model, IMAGES.astype(float), rng)
     laws = [joint(model, beta).sum(axis=1) for beta in phase.ladder]
     visible = np.stack([all_states(4)[rng.choice(16, size=20_000, p=law)] for law in laws]).astype(float)
-    phase.restore({"visible": visible, "parity": np.zeros(1)})
+    phase.restore({"chains": visible, "parity": np.zeros(1)})
     moved = 0.0
     for _ in range(4):
         phase.statistics(model, IMAGES.astype(float), rng)
         moved += phase.accepted
     assert moved > 0.5
-    for rung, law in zip(phase.state()["visible"], laws, strict=True):
+    for rung, law in zip(phase.state()["chains"], laws, strict=True):
         counts = np.bincount((rung > 0) @ (1 << np.arange(4)[::-1]), minlength=16)
         # Five standard errors of each frequency; chains are independent of each other.
         assert (np.abs(counts / 20_000 - law) < 5 * np.sqrt(law * (1 - law) / 20_000)).all()
@@ -192,12 +193,12 @@ def test_exchanges_carry_states_over_barriers() -> None:
     for phase in (stuck, tempered):
         phase.start(model, np.ones((1, 8)), rng)
         state = phase.state()
-        state["visible"] = np.ones_like(state["visible"])
+        state["chains"] = np.ones_like(state["chains"])
         phase.restore(state)
         signs = []
         for _ in range(300):
             phase.statistics(model, np.ones((1, 8)), rng)
-            rows = phase.state()["visible"]
+            rows = phase.state()["chains"]
             signs.append(np.sign((rows[-1] if rows.ndim == 3 else rows).sum(axis=1)))
         found[phase.name] = float(np.mean(signs[100:]))
     assert found["pcd"] > 0.9

@@ -334,7 +334,7 @@ class Constantly(ri.NegativePhase):
 
     name = "constantly"
 
-    def statistics(self, model: ri.Model, batch: Any, rng: np.random.Generator) -> Any:
+    def statistics(self, model: ri.Model, chains: Any, rng: np.random.Generator) -> Any:
         return model.statistics(np.ones((1, model.n_visible), model.dtype))
 
 

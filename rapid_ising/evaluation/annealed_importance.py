@@ -14,6 +14,7 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, UnknownNameError
 from rapid_ising.evaluation.annealing_path import AnnealingPath
 from rapid_ising.models.base import Model
+from rapid_ising.models.two_layers import two_layer_model
 from rapid_ising.typing import Floats, Reals, States
 from rapid_ising.validation import Seed, finite, generator, positive_integer, rectangular, spins
 
@@ -145,7 +146,8 @@ def annealed_importance(
     """
     inverse = _positive(beta)
     count = positive_integer("chains", chains, minimum=2)
-    path = AnnealingPath(model, inverse, _base_fields(model, base, data))
+    machine = two_layer_model(model, "annealed importance sampling")
+    path = AnnealingPath(machine, inverse, _base_fields(model, base, data))
     given = None if isinstance(betas, int | np.integer) else _schedule(betas, inverse)
     steps = positive_integer("betas", betas) if given is None else len(given) - 1
     limit = Deadline(deadline)
@@ -222,7 +224,7 @@ def reverse_annealed_importance(
             "give the run of this model"
         )
     steps = positive_integer("equilibration", equilibration, minimum=0)
-    path = AnnealingPath(model, forward.beta, forward.base)
+    path = AnnealingPath(two_layer_model(model, "annealed importance sampling"), forward.beta, forward.base)
     limit = Deadline(deadline)
     rng = generator(seed)
     visible: Floats

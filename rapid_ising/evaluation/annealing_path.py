@@ -12,7 +12,7 @@ import numpy as np
 from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.gibbs import sample_spins
-from rapid_ising.models.base import Model
+from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats, Reals
 
 BLOCK = 2**16
@@ -50,7 +50,7 @@ class AnnealingPath:
     5.0
     """
 
-    def __init__(self, model: Model, beta: float, base: Reals) -> None:
+    def __init__(self, model: TwoLayerModel, beta: float, base: Reals) -> None:
         self.model = model
         self.beta = beta
         self.base = base

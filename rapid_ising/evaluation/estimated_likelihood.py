@@ -13,6 +13,7 @@ from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.evaluation.annealed_importance import AISEstimate
 from rapid_ising.models.base import Model
+from rapid_ising.models.two_layers import two_layer_model
 from rapid_ising.typing import Reals
 from rapid_ising.validation import positive_integer, spins
 
@@ -142,14 +143,15 @@ def log_likelihood_curve(
 
 def _mean_log_weights(model: Model, images: npt.ArrayLike, betas: Sequence[float]) -> Reals:
     """Return the mean over images of beta b v + sum_a log 2 cosh(beta x_a(v)) at each beta."""
+    machine = two_layer_model(model, "a likelihood by annealed importance sampling")
     rows = spins("images", images, model.n_visible)
     if not len(rows):
         raise InvalidDataError("images has no rows: give at least one image")
-    linear = 0.0 if model.biases is None else float(rows.sum(axis=0) @ model.biases.astype(np.float64))
+    linear = 0.0 if machine.biases is None else float(rows.sum(axis=0) @ machine.biases.astype(np.float64))
     totals = np.array(betas) * linear
     size = max(1, BLOCK // model.n_hidden)
     for start in range(0, len(rows), size):
-        fields = model.hidden_fields(rows[start : start + size].astype(model.dtype)).astype(np.float64)
+        fields = machine.hidden_fields(rows[start : start + size].astype(model.dtype)).astype(np.float64)
         totals += [float(log_2cosh_sums(beta * fields).sum()) for beta in betas]
     means: Reals = totals / len(rows)
     return means

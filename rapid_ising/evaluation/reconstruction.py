@@ -110,6 +110,6 @@ def hamming_distance(
     size = max(1, BLOCK // (model.n_visible + model.n_hidden))
     for start in range(0, total, size):
         image = np.arange(start, min(start + size, total)) % len(truth)
-        restored = model.gibbs_step(corrupted[image], inverse, rng, count)
-        wrong += int(np.count_nonzero(restored != truth[image]))
+        chains = model.gibbs_step(model.chains_at(corrupted[image]), inverse, rng, count)
+        wrong += int(np.count_nonzero(chains[:, : model.n_visible] != truth[image]))
     return wrong / (total * model.n_visible)

@@ -11,6 +11,8 @@ from rapid_ising.models.base import Model as Model
 from rapid_ising.models.pattern_rbm import PatternRBM as PatternRBM
 from rapid_ising.models.pattern_rbm import pattern_model as pattern_model
 from rapid_ising.models.rbm import RBM as RBM
+from rapid_ising.models.two_layers import TwoLayerModel as TwoLayerModel
+from rapid_ising.models.two_layers import two_layer_model as two_layer_model
 
 MODELS: dict[str, type[RBM] | type[PatternRBM]] = {RBM.name: RBM, PatternRBM.name: PatternRBM}
 

@@ -1,11 +1,10 @@
-"""What every Boltzmann machine with one visible and one hidden layer can do."""
+"""What every Boltzmann machine can do, and how its Gibbs chains are kept."""
 
 from __future__ import annotations
 
-import math
 import os
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import dimod
 import numpy as np
@@ -14,14 +13,11 @@ from dimod.core.sampler import Sampler
 
 from rapid_ising import storage
 from rapid_ising.backend import Backend
-from rapid_ising.couplings import row_products
-from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
-from rapid_ising.gibbs import sample_spins
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.statistics import SampleStatistics, Statistics
 from rapid_ising.registry import as_backend
-from rapid_ising.typing import Floats, Reals, States
+from rapid_ising.typing import Floats, Indices, Reals, States
 from rapid_ising.validation import (
     Seed,
     generator,
@@ -32,6 +28,8 @@ from rapid_ising.validation import (
 )
 
 KIND = "model"
+Known: TypeAlias = npt.NDArray[np.bool_] | None
+"""Which visible spins a Gibbs step holds."""
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -46,12 +44,13 @@ def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 class Model(ABC):
-    r"""A machine of V visible and H hidden spins, coupled between the layers only.
+    r"""A Boltzmann machine of V visible and H hidden spins -1 and +1.
 
-    .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a,
-              \quad P(v, h) \propto e^{-\beta E(v, h)}
+    .. math:: P(v, h) \propto e^{-\beta E(v, h)}, \quad P(v) = \sum_h P(v, h)
 
-    Its Ising problem has the visible spins first, 0..V-1, then the hidden ones.
+    Its Ising problem has the visible spins first, 0..V-1, then the hidden ones. Gibbs chains are rows of the
+    spins that a chain carries from step to step, ``carried``, visible spins first; those that it does not
+    carry are independent given them and drawn anew in each step.
     """
 
     name: ClassVar[str]
@@ -60,14 +59,20 @@ class Model(ABC):
     dtype: np.dtype[Any]
     parameters: dict[str, Floats]
     """The arrays that training changes in place."""
+    n_patterns: int = 0
+    """The number K of patterns that the weights are built from; 0 where they are free."""
+    pattern_names: tuple[str, ...] = ()
+    """The parameters that are entries of patterns, one row a pattern."""
 
+    @property
     @abstractmethod
-    def hidden_fields(self, visible: Floats) -> Floats:
-        """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
+    def layers(self) -> tuple[int, ...]:
+        """The sizes of the layers, the visible one first; one layer of all N spins on a graph."""
 
+    @property
     @abstractmethod
-    def visible_fields(self, hidden: Floats) -> Floats:
-        """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
+    def carried(self) -> Indices:
+        """The spins of a Gibbs chain, shape (C,), of which the first V are the visible ones."""
 
     @abstractmethod
     def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
@@ -75,6 +80,40 @@ class Model(ABC):
 
         d log P / d theta = <-dE/d theta>_positive - <-dE/d theta>_negative, the first average over the data,
         the second over the model.
+        """
+
+    @abstractmethod
+    def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:
+        """Return the averages over chains, the spins that they do not carry replaced by their means."""
+
+    @abstractmethod
+    def gibbs_step(
+        self, chains: Floats, beta: float, rng: np.random.Generator, steps: int = 1, known: Known = None
+    ) -> Floats:
+        """Return the chains after ``steps`` steps that draw every spin given the others.
+
+        0 in a chain is a spin not known yet. ``known``, shape (V,), is True where a visible spin is held.
+        """
+
+    @abstractmethod
+    def tempered_step(self, chains: Floats, beta: float, rng: np.random.Generator) -> tuple[Floats, Reals]:
+        """Return the chains after one step, and the energies of the states of all spins that it ends at."""
+
+    @abstractmethod
+    def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:
+        """Return chains at the data, their hidden spins drawn given the visible ones at beta = 1."""
+
+    @abstractmethod
+    def relaxed(self, chains: Floats) -> States:
+        """Return states of all spins, shape (n, N): those that chains do not carry along their fields."""
+
+    @abstractmethod
+    def free_energy(self, visible: npt.ArrayLike, beta: float = 1.0) -> Reals:
+        r"""Return the free energy of visible states, shape (n,), in float64.
+
+        .. math:: F_\beta(v) = -\frac{1}{\beta} \log \sum_h e^{-\beta E(v, h)}
+
+        so that P(v) = exp(-beta F(v)) / Z. At beta = infinity it is the lowest energy over h.
         """
 
     @abstractmethod
@@ -89,10 +128,19 @@ class Model(ABC):
     def rescale(self, beta: float) -> None:
         """Multiply the energy by ``beta``, so that the model is at 1 what it was at ``beta``."""
 
-    @property
-    def biases(self) -> Floats | None:
-        """The visible biases b, shape (V,), or None where the model has none."""
-        return self.parameters.get("visible_biases")
+    def states(self) -> Floats:
+        """Return the patterns as chains (K, C), with the signs that make clamped spins +1."""
+        raise InvalidParameterError(f"a {type(self).__name__} is not built from patterns")
+
+    def chains_at(self, visible: Floats) -> Floats:
+        """Return chains at visible states, their hidden spins not known yet, that is 0."""
+        hidden = np.zeros((len(visible), len(self.carried) - self.n_visible), visible.dtype)
+        return np.hstack([visible, hidden])
+
+    def random_chains(self, count: int | tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Return chains of even spins, shape (count, C); ``count`` may have several dimensions."""
+        shape = (count,) if isinstance(count, int) else count
+        return (2 * rng.integers(2, size=(*shape, len(self.carried))) - 1).astype(self.dtype)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
@@ -114,44 +162,6 @@ class Model(ABC):
         if fixed.shape != (self.n_visible,):
             raise InvalidDataError(f"clamped must have {self.n_visible} values, not shape {fixed.shape}")
         return problem.clamp(np.concatenate([fixed, np.zeros(self.n_hidden)]))[0]
-
-    def statistics(self, visible: Floats, divisor: int | None = None) -> SampleStatistics:
-        """Return the averages over visible states, the hidden spins replaced by their means."""
-        return SampleStatistics(visible, np.tanh(self.hidden_fields(visible)), divisor)
-
-    def free_energy(self, visible: npt.ArrayLike, beta: float = 1.0) -> Reals:
-        r"""Return the free energy of visible states, shape (n,), in float64.
-
-        .. math:: F_\beta(v) = -\sum_i b_i v_i - \frac{1}{\beta} \sum_a \log 2\cosh(\beta x_a(v))
-
-        so that P(v) = exp(-beta F(v)) / Z. At beta = infinity it is the lowest energy over h.
-        """
-        rows = spins("visible states", visible, self.n_visible).astype(self.dtype)
-        inverse = inverse_temperature(beta)
-        fields = self.hidden_fields(rows).astype(np.float64)
-        linear = np.zeros(len(rows)) if self.biases is None else (rows @ self.biases).astype(np.float64)
-        if math.isinf(inverse):
-            lowest: Reals = -linear - np.abs(fields).sum(axis=1)
-            return lowest
-        if inverse == 0:
-            raise InvalidParameterError("the free energy has no limit at beta = 0")
-        energies: Reals = -linear - log_2cosh_sums(inverse * fields) / inverse
-        return energies
-
-    def energies(self, visible: Floats, hidden: Floats) -> Reals:
-        """Return E(v, h) of pairs of rows, shape (n,), in float64."""
-        # y_i v_i sums over both the couplings and the visible biases; c_a = x_a at v = 0.
-        energies = -row_products(self.visible_fields(hidden), visible)
-        constant = self.hidden_fields(np.zeros((1, self.n_visible), self.dtype))
-        energies -= (hidden @ constant[0]).astype(np.float64)
-        return energies
-
-    def gibbs_step(self, visible: Floats, beta: float, rng: np.random.Generator, steps: int = 1) -> Floats:
-        """Return visible states after ``steps`` steps v -> h -> v; the first v may be real-valued."""
-        for _ in range(steps):
-            hidden = sample_spins(-self.hidden_fields(visible), beta, rng)
-            visible = sample_spins(-self.visible_fields(hidden), beta, rng)
-        return visible
 
     def sample(
         self,
@@ -235,10 +245,9 @@ class Model(ABC):
                 answer = machine.sample(self.ising(image), beta=inverse, seed=seeds, deadline=deadline)
                 image[~known] = rows_of(answer)[0, : int((~known).sum())]
             return images
-        images_now = start
-        for _ in range(positive_integer("steps", steps)):
-            images_now = np.where(known, start, self.gibbs_step(images_now, inverse, rng))
-        return images_now.astype(np.int8)
+        count = positive_integer("steps", steps)
+        chains = self.gibbs_step(self.chains_at(start), inverse, rng, count, known)
+        return chains[:, : self.n_visible].astype(np.int8)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file."""

@@ -13,12 +13,13 @@ from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import Model, float_type
 from rapid_ising.models.statistics import Statistics
+from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
 from rapid_ising.validation import MODEL, Seed, finite, generator, positive_integer
 
 
 @final
-class PatternRBM(Model):
+class PatternRBM(TwoLayerModel):
     r"""An RBM of low rank whose weights are sums over K patterns of both layers.
 
     .. math:: W_{ai} = \frac{s}{\sqrt K} \sum_k \xi^k_a \xi^k_i, \quad E(v, h) = -\sum_{ai} W_{ai} h_a v_i
@@ -98,6 +99,7 @@ class PatternRBM(Model):
                 self.dtype
             )
             self.parameters |= {"visible_clamp": clamps[0].copy(), "hidden_clamp": clamps[1].copy()}
+        self.pattern_names = tuple(name for name in self.parameters if name != "scale")
 
     @property
     def visible_patterns(self) -> Floats:
@@ -168,17 +170,18 @@ class PatternRBM(Model):
 
         and likewise for the hidden patterns. No H x V matrix is formed.
         """
-        visible = positive.onto_hidden(self.hidden_patterns) - negative.onto_hidden(self.hidden_patterns)
-        hidden = positive.onto_visible(self.visible_patterns) - negative.onto_visible(self.visible_patterns)
+        visible = positive.onto(self.hidden_patterns, 1, 0) - negative.onto(self.hidden_patterns, 1, 0)
+        hidden = positive.onto(self.visible_patterns, 0, 1) - negative.onto(self.visible_patterns, 0, 1)
         total = float(np.vdot(self.visible_patterns, visible))
         clamps: dict[str, Floats] = {}
         if "visible_clamp" in self.parameters:
             # The clamped spins are +1 in both phases, so that their products are the other layer's means.
-            to_hidden = self.hidden_patterns @ (positive.hidden - negative.hidden)
-            to_visible = self.visible_patterns @ (positive.visible - negative.visible)
+            means = [positive.mean(layer) - negative.mean(layer) for layer in (0, 1)]
+            to_hidden = self.hidden_patterns @ means[1]
+            to_visible = self.visible_patterns @ means[0]
             u, w = self.parameters["visible_clamp"], self.parameters["hidden_clamp"]
-            visible = visible + np.outer(w, positive.visible - negative.visible)
-            hidden = hidden + np.outer(u, positive.hidden - negative.hidden)
+            visible = visible + np.outer(w, means[0])
+            hidden = hidden + np.outer(u, means[1])
             clamps = {"visible_clamp": self._factor * to_hidden, "hidden_clamp": self._factor * to_visible}
             total += float(u @ to_hidden + w @ to_visible)
         gradient = {"visible_patterns": self._factor * visible, "hidden_patterns": self._factor * hidden}
@@ -214,9 +217,9 @@ class PatternRBM(Model):
         }
 
 
-def pattern_model(model: Model, method: str) -> PatternRBM:
+def pattern_model(model: Model, method: str) -> Model:
     """Return the model, or raise when it has no patterns that ``method`` needs."""
-    if not isinstance(model, PatternRBM):
+    if not model.n_patterns:
         raise InvalidParameterError(
             f"{method} needs a model built from patterns and a {type(model).__name__} has none: "
             "use a PatternRBM, or the negative phase 'cd', 'pcd', 'exact' or a backend"

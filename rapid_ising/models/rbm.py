@@ -9,14 +9,15 @@ import numpy.typing as npt
 
 from rapid_ising.couplings import Bipartite
 from rapid_ising.ising import IsingModel
-from rapid_ising.models.base import Model, float_type
+from rapid_ising.models.base import float_type
 from rapid_ising.models.statistics import Statistics
+from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
 from rapid_ising.validation import MODEL, Seed, finite, generator, positive_integer
 
 
 @final
-class RBM(Model):
+class RBM(TwoLayerModel):
     r"""A restricted Boltzmann machine of spins -1 and +1.
 
     .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a
@@ -76,9 +77,9 @@ class RBM(Model):
     def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
         """Return <h_a v_i>, <v_i> and <h_a> of the data less those of the model."""
         return {
-            "weights": positive.correlations() - negative.correlations(),
-            "visible_biases": positive.visible - negative.visible,
-            "hidden_biases": positive.hidden - negative.hidden,
+            "weights": positive.correlations(1, 0) - negative.correlations(1, 0),
+            "visible_biases": positive.mean(0) - negative.mean(0),
+            "hidden_biases": positive.mean(1) - negative.mean(1),
         }
 
     def problem(self) -> IsingModel:  # noqa: D102

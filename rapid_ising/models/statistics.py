@@ -1,94 +1,162 @@
-"""Averages of the products h_a v_i, from samples or as exact moments: what a gradient is made of."""
+"""Averages of spins and of their products, from states or as exact moments: what a gradient is made of.
+
+The spins are in layers, numbered from the visible one, 0. A machine on a graph has all its spins in layer 0.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import final
 
-from rapid_ising.typing import Floats
+import numpy as np
+
+from rapid_ising.typing import Floats, Indices
 
 
 class Statistics(ABC):
     """Averages over the states of one phase, data or model."""
 
-    @property
     @abstractmethod
-    def visible(self) -> Floats:
-        """<v_i>, shape (V,)."""
-
-    @property
-    @abstractmethod
-    def hidden(self) -> Floats:
-        """<h_a>, shape (H,)."""
+    def mean(self, layer: int) -> Floats:
+        """Return <s_i> of a layer's spins, shape (n,)."""
 
     @abstractmethod
-    def correlations(self) -> Floats:
-        """<h_a v_i>, shape (H, V)."""
+    def correlations(self, rows: int, columns: int) -> Floats:
+        """Return <s_i s_j> of each spin i of layer ``rows`` with each spin j of layer ``columns``."""
 
     @abstractmethod
-    def onto_hidden(self, patterns: Floats) -> Floats:
-        """sum_a xi_ka <h_a v_i> for hidden patterns (K, H), shape (K, V)."""
+    def onto(self, patterns: Floats, source: int, target: int) -> Floats:
+        """Return sum_j xi_kj <s_j s_i> over the spins j of ``source``, for i of ``target``, shape (K, n).
 
-    @abstractmethod
-    def onto_visible(self, patterns: Floats) -> Floats:
-        """sum_i xi_ki <h_a v_i> for visible patterns (K, V), shape (K, H)."""
+        Within one layer the products of a spin with itself are left out.
+        """
+
+    def pairs(self, rows: Indices, columns: Indices) -> Floats:
+        """Return <s_i s_j> of pairs of different spins of layer 0, shape (pairs,)."""
+        return self.correlations(0, 0)[rows, columns]
 
 
 @final
 class SampleStatistics(Statistics):
-    """Averages over rows: visible states (n, V) and the hidden means or states (n, H) that go with them.
+    """Averages over rows, one array a layer: states, or means of spins given the other layers of their row.
 
-    ``divisor`` replaces n where the rows are part of a larger whole. Projections onto patterns never form
-    the H x V matrix.
+    Projections onto patterns never form the matrix of correlations.
+
+    Parameters
+    ----------
+    layers
+        One array (n, spins) a layer, layer 0 the visible one.
+    divisor
+        Replaces the number n of rows where they are part of a larger whole.
+    weights
+        Positive weights of the rows, shape (n,); left out, they are equal.
+
+    Examples
+    --------
+    >>> SampleStatistics([np.ones((2, 1)), np.array([[1.0], [0.0]])]).correlations(1, 0)
+    array([[0.5]])
     """
 
-    def __init__(self, visible: Floats, hidden: Floats, divisor: int | None = None) -> None:
-        self._visible = visible
-        self._hidden = hidden
-        self._share = visible.dtype.type(1 / (len(visible) if divisor is None else divisor))
+    def __init__(
+        self, layers: Sequence[Floats], divisor: int | None = None, weights: Floats | None = None
+    ) -> None:
+        self._layers = layers
+        real = layers[0].dtype.type
+        self._share = real(1 / (len(layers[0]) if divisor is None else divisor))
+        self._weights: Floats | None = None
+        if weights is not None:
+            self._weights = (len(weights) * weights / weights.sum()).astype(real)[:, np.newaxis]
 
-    @property
-    def visible(self) -> Floats:  # noqa: D102
-        mean: Floats = self._visible.sum(axis=0) * self._share
+    def _weighted(self, layer: int) -> Floats:
+        rows = self._layers[layer]
+        return rows if self._weights is None else rows * self._weights
+
+    def mean(self, layer: int) -> Floats:  # noqa: D102
+        mean: Floats = self._weighted(layer).sum(axis=0) * self._share
         return mean
 
-    @property
-    def hidden(self) -> Floats:  # noqa: D102
-        mean: Floats = self._hidden.sum(axis=0) * self._share
-        return mean
+    def correlations(self, rows: int, columns: int) -> Floats:  # noqa: D102
+        return (self._weighted(rows).T * self._share) @ self._layers[columns]
 
-    def correlations(self) -> Floats:  # noqa: D102
-        return (self._hidden.T * self._share) @ self._visible
+    def onto(self, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        rows = self._weighted(source)
+        projected: Floats = (patterns @ rows.T * self._share) @ self._layers[target]
+        if source == target:
+            own = np.einsum("ri,ri->i", rows, self._layers[source]) * self._share
+            projected -= patterns * own
+        return projected
 
-    def onto_hidden(self, patterns: Floats) -> Floats:  # noqa: D102
-        return (patterns @ self._hidden.T * self._share) @ self._visible
-
-    def onto_visible(self, patterns: Floats) -> Floats:  # noqa: D102
-        return (patterns @ self._visible.T * self._share) @ self._hidden
+    def pairs(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        states = self._layers[0]
+        if 8 * len(rows) > states.shape[1] ** 2:
+            return super().pairs(rows, columns)
+        weighted = self._weighted(0)
+        products: Floats = np.einsum("re,re->e", weighted[:, rows], states[:, columns]) * self._share
+        return products
 
 
 @final
 class MomentStatistics(Statistics):
-    """Averages that are known as such: means (V,) and (H,), and <h_a v_i> (H, V)."""
+    """Averages that are known as such.
 
-    def __init__(self, visible: Floats, hidden: Floats, correlations: Floats) -> None:
-        self._visible = visible
-        self._hidden = hidden
-        self._correlations = correlations
+    Parameters
+    ----------
+    means
+        <s_i> of all spins, shape (N,).
+    pairs
+        <s_i s_j>: of the first spins with the others, shape (n, N - n), as many as coupled pairs need, or of
+        all, shape (N, N).
+    sizes
+        The spins of each layer.
+    """
 
-    @property
-    def visible(self) -> Floats:  # noqa: D102
-        return self._visible
+    def __init__(self, means: Floats, pairs: Floats, sizes: Sequence[int]) -> None:
+        self._means = means
+        self._pairs = pairs
+        bounds = np.cumsum((0, *sizes))
+        self._spins = [slice(int(low), int(high)) for low, high in pairwise(bounds)]
+        self._first = 0 if len(pairs) == len(means) else len(pairs)
 
-    @property
-    def hidden(self) -> Floats:  # noqa: D102
-        return self._hidden
+    def mean(self, layer: int) -> Floats:  # noqa: D102
+        return self._means[self._spins[layer]]
 
-    def correlations(self) -> Floats:  # noqa: D102
-        return self._correlations
+    def correlations(self, rows: int, columns: int) -> Floats:  # noqa: D102
+        low, high = self._spins[min(rows, columns)], self._spins[max(rows, columns)]
+        block = self._pairs[low, high.start - self._first : high.stop - self._first]
+        return block if rows <= columns else block.T
 
-    def onto_hidden(self, patterns: Floats) -> Floats:  # noqa: D102
-        return patterns @ self._correlations
+    def onto(self, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        block = self.correlations(source, target)
+        projected: Floats = patterns @ block
+        if source == target:
+            projected -= patterns * np.diagonal(block)
+        return projected
 
-    def onto_visible(self, patterns: Floats) -> Floats:  # noqa: D102
-        return patterns @ self._correlations.T
+
+@final
+class MixedStatistics(Statistics):
+    """The average of several estimates, each with its share."""
+
+    def __init__(self, parts: Sequence[Statistics], shares: Sequence[float]) -> None:
+        self._parts = list(zip(parts, shares, strict=True))
+
+    def mean(self, layer: int) -> Floats:  # noqa: D102
+        return _total([(part.mean(layer), share) for part, share in self._parts])
+
+    def correlations(self, rows: int, columns: int) -> Floats:  # noqa: D102
+        return _total([(part.correlations(rows, columns), share) for part, share in self._parts])
+
+    def onto(self, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        return _total([(part.onto(patterns, source, target), share) for part, share in self._parts])
+
+    def pairs(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        return _total([(part.pairs(rows, columns), share) for part, share in self._parts])
+
+
+def _total(parts: Sequence[tuple[Floats, float]]) -> Floats:
+    total = np.zeros_like(parts[0][0])
+    for values, share in parts:
+        total += values.dtype.type(share) * values
+    return total

@@ -73,7 +73,7 @@ class Clip(Constraint):
 
 def _patterns(model: Model) -> list[Floats]:
     held = pattern_model(model, "a constraint on patterns")
-    return [array for name, array in held.parameters.items() if name != "scale"]
+    return [held.parameters[name] for name in held.pattern_names]
 
 
 CONSTRAINTS: dict[str, type[Signs] | type[Clip] | type[Free]] = {

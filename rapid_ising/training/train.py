@@ -173,8 +173,9 @@ def train(
                 with np.errstate(over="ignore", invalid="ignore"):
                     for start in range(0, len(rows), size):
                         batch = visible[order[start : start + size]]
-                        positive = model.statistics(batch, nominal)
-                        gradient = model.gradient(positive, phase.statistics(model, batch, rng))
+                        chains = model.posterior(batch, rng)
+                        positive = model.statistics(chains, nominal)
+                        gradient = model.gradient(positive, phase.statistics(model, chains, rng))
                         steps.step(model.parameters, gradient, rate)
                         _check_finite(model, epoch + 1, rate)
                         held.after_update(model)

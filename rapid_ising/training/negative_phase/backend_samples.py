@@ -9,12 +9,12 @@ import numpy as np
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
-from rapid_ising.models import Model, PatternRBM
+from rapid_ising.models import Model
 from rapid_ising.models.base import rows_of
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.registry import as_backend
 from rapid_ising.training.negative_phase.base import NegativePhase
-from rapid_ising.typing import Floats, States
+from rapid_ising.typing import Floats
 from rapid_ising.validation import finite, positive_integer
 
 
@@ -67,7 +67,7 @@ class BackendSamples(NegativePhase):
         """Return the number of reads of each update."""
         if self.num_reads is not None:
             return self.num_reads
-        k = model.n_patterns if isinstance(model, PatternRBM) else 1
+        k = model.n_patterns or 1
         return k * max(1, -(-64 // k))
 
     @property
@@ -75,23 +75,17 @@ class BackendSamples(NegativePhase):
         """The machine."""
         return as_backend(self.backend)
 
-    def initial_states(self, model: PatternRBM) -> States:
-        """Return the patterns as states: the visible signs, the hidden spins relaxed in their fields."""
-        visible = model.states()
-        hidden = np.copysign(1, model.hidden_fields(visible))
-        return np.hstack([visible, hidden]).astype(np.int8)
-
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         self.machine.check(model.ising(), num_reads=self.reads(model))
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         machine = self.machine
         states = None
-        if self.from_patterns and isinstance(model, PatternRBM) and machine.capabilities.initial_states:
+        if self.from_patterns and model.n_patterns and machine.capabilities.initial_states:
             machine = machine.for_refresh(self.sweeps)
             # In turn from a random one on, so that no pattern is favoured where the reads do not go round.
             turns = rng.permutation(model.n_patterns)[np.arange(self.reads(model)) % model.n_patterns]
-            states = self.initial_states(model)[turns]
+            states = model.relaxed(model.states())[turns]
         answer = machine.sample(
             model.ising(),
             num_reads=self.reads(model),
@@ -100,4 +94,4 @@ class BackendSamples(NegativePhase):
             initial_states=states,
             deadline=self.deadline,
         )
-        return model.statistics(rows_of(answer)[:, : model.n_visible].astype(model.dtype))
+        return model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))

@@ -21,8 +21,8 @@ class NegativePhase(ABC):
         """Check that the method fits the model and set up what it keeps from update to update."""
 
     @abstractmethod
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:
-        """Return the model's averages; ``batch`` holds the data of the positive phase, shape (n, V)."""
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:
+        """Return the model's averages; ``chains`` are those of the positive phase, at the data."""
 
     def state(self) -> dict[str, Floats]:
         """Return what it keeps from update to update, as arrays by name."""

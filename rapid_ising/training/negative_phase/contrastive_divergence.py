@@ -39,8 +39,8 @@ class ContrastiveDivergence(NegativePhase):
     def __post_init__(self) -> None:
         positive_integer("k", self.k)
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        return model.statistics(model.gibbs_step(batch, 1.0, rng, self.k))
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        return model.statistics(model.gibbs_step(chains, 1.0, rng, self.k))
 
 
 @final
@@ -67,22 +67,21 @@ class PersistentContrastiveDivergence(NegativePhase):
 
     k: int = 10
     chains: int = 128
-    _visible: Any = dataclasses.field(default=None, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         positive_integer("k", self.k)
         positive_integer("chains", self.chains)
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
-        shape = (self.chains, model.n_visible)
-        self._visible = (2 * rng.integers(2, size=shape) - 1).astype(model.dtype)
+        self._chains = model.random_chains(self.chains, rng)
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        self._visible = model.gibbs_step(self._visible, 1.0, rng, self.k)
-        return model.statistics(self._visible)
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        self._chains = model.gibbs_step(self._chains, 1.0, rng, self.k)
+        return model.statistics(self._chains)
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
-        return {"visible": self._visible.copy()}
+        return {"chains": self._chains.copy()}
 
     def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
-        self._visible = state["visible"].copy()
+        self._chains = state["chains"].copy()

@@ -35,8 +35,8 @@ class ExactExpectation(NegativePhase):
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         check_enumerable(model.ising())
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         moments = enumerate_model(model.ising()).moments()
         means = moments.means.astype(model.dtype)
-        pairs = moments.pairs.T.astype(model.dtype)
-        return MomentStatistics(means[: model.n_visible], means[model.n_visible :], pairs)
+        pairs = moments.pairs.astype(model.dtype)
+        return MomentStatistics(means, pairs, model.layers)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.gibbs import sample_spins
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.training.negative_phase.base import NegativePhase
@@ -53,7 +52,7 @@ class ParallelTempering(NegativePhase):
     steps: int = 1
     accepted: float = dataclasses.field(default=0.0, init=False, repr=False)
     """The share of the last update's proposed exchanges that took place."""
-    _visible: Any = dataclasses.field(default=None, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
     _parity: int = dataclasses.field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,21 +76,16 @@ class ParallelTempering(NegativePhase):
         return np.linspace(0.0, 1.0, self.betas)
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
-        shape = (len(self.ladder), self.chains, model.n_visible)
-        self._visible = (2 * rng.integers(2, size=shape) - 1).astype(model.dtype)
+        self._chains = model.random_chains((len(self.ladder), self.chains), rng)
         self._parity = 0
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         for _ in range(self.steps):
-            energies = np.empty(self._visible.shape[:2])
+            energies = np.empty(self._chains.shape[:2])
             for rung, beta in enumerate(self.ladder):
-                visible = self._visible[rung]
-                hidden = sample_spins(-model.hidden_fields(visible), float(beta), rng)
-                visible = sample_spins(-model.visible_fields(hidden), float(beta), rng)
-                self._visible[rung] = visible
-                energies[rung] = model.energies(visible, hidden)
+                self._chains[rung], energies[rung] = model.tempered_step(self._chains[rung], float(beta), rng)
             self._exchange(energies, rng)
-        return model.statistics(self._visible[-1])
+        return model.statistics(self._chains[-1])
 
     def _exchange(self, energies: Reals, rng: np.random.Generator) -> None:
         """Propose to exchange neighbours on the ladder, pairs of one parity at a time."""
@@ -102,14 +96,14 @@ class ParallelTempering(NegativePhase):
         gaps = self.ladder[lower] - self.ladder[lower + 1]
         log_ratio = gaps[:, None] * (energies[lower] - energies[lower + 1])
         swap = np.log(1.0 - rng.random(log_ratio.shape)) < log_ratio
-        cold, hot = self._visible[lower + 1], self._visible[lower]
-        self._visible[lower] = np.where(swap[:, :, None], cold, hot)
-        self._visible[lower + 1] = np.where(swap[:, :, None], hot, cold)
+        cold, hot = self._chains[lower + 1], self._chains[lower]
+        self._chains[lower] = np.where(swap[:, :, None], cold, hot)
+        self._chains[lower + 1] = np.where(swap[:, :, None], hot, cold)
         self.accepted = float(swap.mean())
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
-        return {"visible": self._visible.copy(), "parity": np.array([self._parity], np.float64)}
+        return {"chains": self._chains.copy(), "parity": np.array([self._parity], np.float64)}
 
     def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
-        self._visible = state["visible"].copy()
+        self._chains = state["chains"].copy()
         self._parity = int(state["parity"][0])

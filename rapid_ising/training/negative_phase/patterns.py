@@ -56,8 +56,8 @@ class PatternCorrelations(NegativePhase):
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         pattern_model(model, "pattern-induced correlations")
 
-    def statistics(self, model: Model, batch: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        visible = pattern_model(model, self.name).states()
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        states = pattern_model(model, self.name).states()
         if self.chains > 1:
-            visible = np.repeat(visible, self.chains, axis=0)
-        return model.statistics(model.gibbs_step(visible, 1.0, rng, self.gibbs_steps))
+            states = np.repeat(states, self.chains, axis=0)
+        return model.statistics(model.gibbs_step(states, 1.0, rng, self.gibbs_steps))

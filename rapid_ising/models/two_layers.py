@@ -1,0 +1,111 @@
+"""What every machine with one visible and one hidden layer can do."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.couplings import row_products
+from rapid_ising.enumeration import log_2cosh_sums
+from rapid_ising.errors import InvalidParameterError
+from rapid_ising.gibbs import sample_spins
+from rapid_ising.models.base import Known, Model
+from rapid_ising.models.statistics import SampleStatistics
+from rapid_ising.typing import Floats, Indices, Reals, States
+from rapid_ising.validation import inverse_temperature, spins
+
+
+class TwoLayerModel(Model):
+    r"""A machine of V visible and H hidden spins, coupled between the layers only.
+
+    .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a
+
+    Its chains are visible states: the hidden spins are independent given them.
+    """
+
+    @abstractmethod
+    def hidden_fields(self, visible: Floats) -> Floats:
+        """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
+
+    @abstractmethod
+    def visible_fields(self, hidden: Floats) -> Floats:
+        """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
+
+    @property
+    def biases(self) -> Floats | None:
+        """The visible biases b, shape (V,), or None where the model has none."""
+        return self.parameters.get("visible_biases")
+
+    @property
+    def carried(self) -> Indices:  # noqa: D102
+        return np.arange(self.n_visible)
+
+    @property
+    def layers(self) -> tuple[int, ...]:  # noqa: D102
+        return (self.n_visible, self.n_hidden)
+
+    def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
+        return SampleStatistics([chains, np.tanh(self.hidden_fields(chains))], divisor)
+
+    def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
+        return visible
+
+    def gibbs_step(  # noqa: D102
+        self, chains: Floats, beta: float, rng: np.random.Generator, steps: int = 1, known: Known = None
+    ) -> Floats:
+        visible = chains
+        for _ in range(steps):
+            hidden = sample_spins(-self.hidden_fields(visible), beta, rng)
+            drawn = sample_spins(-self.visible_fields(hidden), beta, rng)
+            visible = drawn if known is None else np.where(known, chains, drawn)
+        return visible
+
+    def tempered_step(  # noqa: D102
+        self, chains: Floats, beta: float, rng: np.random.Generator
+    ) -> tuple[Floats, Reals]:
+        hidden = sample_spins(-self.hidden_fields(chains), beta, rng)
+        visible = sample_spins(-self.visible_fields(hidden), beta, rng)
+        return visible, self.energies(visible, hidden)
+
+    def relaxed(self, chains: Floats) -> States:  # noqa: D102
+        return np.hstack([chains, np.copysign(1, self.hidden_fields(chains))]).astype(np.int8)
+
+    def free_energy(self, visible: npt.ArrayLike, beta: float = 1.0) -> Reals:
+        r"""Return the free energy of visible states, shape (n,), in float64.
+
+        .. math:: F_\beta(v) = -\sum_i b_i v_i - \frac{1}{\beta} \sum_a \log 2\cosh(\beta x_a(v))
+
+        so that P(v) = exp(-beta F(v)) / Z. At beta = infinity it is the lowest energy over h.
+        """
+        rows = spins("visible states", visible, self.n_visible).astype(self.dtype)
+        inverse = inverse_temperature(beta)
+        fields = self.hidden_fields(rows).astype(np.float64)
+        linear = np.zeros(len(rows)) if self.biases is None else (rows @ self.biases).astype(np.float64)
+        if math.isinf(inverse):
+            lowest: Reals = -linear - np.abs(fields).sum(axis=1)
+            return lowest
+        if inverse == 0:
+            raise InvalidParameterError("the free energy has no limit at beta = 0")
+        energies: Reals = -linear - log_2cosh_sums(inverse * fields) / inverse
+        return energies
+
+    def energies(self, visible: Floats, hidden: Floats) -> Reals:
+        """Return E(v, h) of pairs of rows, shape (n,), in float64."""
+        # y_i v_i sums over both the couplings and the visible biases; c_a = x_a at v = 0.
+        energies = -row_products(self.visible_fields(hidden), visible)
+        constant = self.hidden_fields(np.zeros((1, self.n_visible), self.dtype))
+        energies -= (hidden @ constant[0]).astype(np.float64)
+        return energies
+
+
+def two_layer_model(model: Model, method: str) -> TwoLayerModel:
+    """Return the model, or raise when it has not the two layers that ``method`` needs."""
+    if not isinstance(model, TwoLayerModel):
+        raise InvalidParameterError(
+            f"{method} needs a model of one visible and one hidden layer, an RBM or a PatternRBM, and not a "
+            f"{type(model).__name__}"
+        )
+    return model
