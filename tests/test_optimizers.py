@@ -33,6 +33,23 @@ def test_adam_follows_its_formula() -> None:
         assert parameters["w"][0] == pytest.approx(theta, rel=1e-12)
 
 
+def test_adam_that_counts_epochs_is_the_authors_program() -> None:
+    theta, mean, square = 0.5, 0.0, 0.0
+    parameters: dict[str, Floats] = {"w": np.array([theta])}
+    optimizer = ri.Adam(0.01, time="epochs")
+    for epoch in range(2):
+        optimizer.begin_epoch(epoch)
+        for slope in (0.3, -0.2, 5.0):
+            mean = 0.9 * mean + 0.1 * slope
+            square = 0.999 * square + 0.001 * slope**2
+            t = epoch + 1
+            theta += 0.01 * (mean / (1 - 0.9**t)) / ((square / (1 - 0.999**t)) ** 0.5 + 1e-8)
+            optimizer.step(parameters, {"w": np.array([slope])}, 0.01)
+            assert parameters["w"][0] == pytest.approx(theta, rel=1e-12)
+    with pytest.raises(InvalidParameterError, match="time must be 'updates' or 'epochs', not 'steps'"):
+        ri.Adam(time="steps")  # type: ignore[arg-type]
+
+
 def test_parameters_without_gradient_stay() -> None:
     parameters: dict[str, Floats] = {"w": np.ones(2), "scale": np.ones(1)}
     ri.Adam(0.1).step(parameters, {"w": np.ones(2)}, 0.1)

@@ -61,6 +61,8 @@ class Model(ABC):
     """The arrays that training changes in place."""
     n_patterns: int = 0
     """The number K of patterns that the weights are built from; 0 where they are free."""
+    can_centre: ClassVar[bool] = False
+    """Whether there is a centred gradient: for free weights and biases."""
     pattern_names: tuple[str, ...] = ()
     """The parameters that are entries of patterns, one row a pattern."""
 
@@ -81,6 +83,12 @@ class Model(ABC):
         d log P / d theta = <-dE/d theta>_positive - <-dE/d theta>_negative, the first average over the data,
         the second over the model.
         """
+
+    def centred(
+        self, gradient: dict[str, Floats], positive: Statistics, negative: Statistics
+    ) -> dict[str, Floats]:
+        """Return the gradient for spins counted from their means, those of both phases averaged."""
+        raise InvalidParameterError(f"a {type(self).__name__} has no centred gradient")
 
     @abstractmethod
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rapid_ising.couplings import Bipartite
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
+from rapid_ising.models.centring import centred_gradient
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
@@ -42,6 +43,7 @@ class RBM(TwoLayerModel):
     """
 
     name: ClassVar[str] = "rbm"
+    can_centre: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -81,6 +83,13 @@ class RBM(TwoLayerModel):
             "visible_biases": positive.mean(0) - negative.mean(0),
             "hidden_biases": positive.mean(1) - negative.mean(1),
         }
+
+    def centred(  # noqa: D102
+        self, gradient: dict[str, Floats], positive: Statistics, negative: Statistics
+    ) -> dict[str, Floats]:
+        names = ("visible_biases", "hidden_biases")
+        offsets = {name: (positive.mean(i) + negative.mean(i)) / 2 for i, name in enumerate(names)}
+        return centred_gradient(gradient, offsets, [("weights", "hidden_biases", "visible_biases")])
 
     def problem(self) -> IsingModel:  # noqa: D102
         fields = -np.concatenate([self.parameters["visible_biases"], self.parameters["hidden_biases"]])

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class Optimizer(ABC):
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, the first being 0."""
         return self.learning_rate * self.schedule.factor(epoch, self.learning_rate)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take note of the epoch that begins, the first being 0."""
 
     @abstractmethod
     def start(self) -> None:
@@ -137,6 +140,9 @@ class Adam(Optimizer):
         beta_1 and beta_2.
     epsilon
         Keeps the ratio finite.
+    time
+        What t counts: "updates", or "epochs" as in the program of the authors of arXiv:1910.01592, whose
+        first epochs so take steps many times as large.
     decay
         The rate at which parameters shrink, added to the gradient.
     schedule
@@ -158,6 +164,8 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
     decay: float = 0.0
     schedule: Schedule = dataclasses.field(default_factory=Constant)
+    time: Literal["updates", "epochs"] = "updates"
+    _epoch: int = dataclasses.field(default=0, init=False, repr=False)
     _steps: int = dataclasses.field(default=0, init=False, repr=False)
     _means: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
     _squares: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
@@ -168,14 +176,19 @@ class Adam(Optimizer):
         finite("square_decay", self.square_decay, minimum=0, maximum=0.999999999)
         finite("epsilon", self.epsilon, minimum=0, exclusive=True)
         finite("decay", self.decay, minimum=0)
+        if self.time not in ("updates", "epochs"):
+            raise InvalidParameterError(f"time must be 'updates' or 'epochs', not {self.time!r}")
+
+    def begin_epoch(self, epoch: int) -> None:  # noqa: D102
+        self._epoch = epoch
 
     def start(self) -> None:  # noqa: D102
         self._steps, self._means, self._squares = 0, {}, {}
 
     def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:  # noqa: D102
         self._steps += 1
-        mean_share = 1 - self.mean_decay**self._steps
-        square_share = 1 - self.square_decay**self._steps
+        t = self._steps if self.time == "updates" else self._epoch + 1
+        mean_share, square_share = 1 - self.mean_decay**t, 1 - self.square_decay**t
         for name, slope in gradient.items():
             theta = parameters[name]
             real = theta.dtype.type

@@ -29,6 +29,8 @@ class Recipe:
     constraint: Constraint | None = None
     last_batch: LastBatch = "own"
     """What the data average of a short last batch is divided by: its own size or the nominal one."""
+    centred: bool = False
+    """Whether to follow the centred gradient, of spins counted from their means."""
 
 
 def paper(model: Model) -> Recipe:
@@ -46,7 +48,10 @@ def paper(model: Model) -> Recipe:
             last_batch="nominal",
         )
     return Recipe(
-        negative_phase=ContrastiveDivergence(k=10), optimizer=Adam(0.001), epochs=1000, batch_size=1
+        negative_phase=ContrastiveDivergence(k=10),
+        optimizer=Adam(0.001, time="epochs"),
+        epochs=1000,
+        batch_size=1,
     )
 
 
@@ -78,7 +83,11 @@ def default(model: Model) -> Recipe:
             constraint=Clip(),
         )
     return Recipe(
-        negative_phase=ContrastiveDivergence(k=10), optimizer=Adam(0.01), epochs=100, batch_size=100
+        negative_phase=ContrastiveDivergence(k=10),
+        optimizer=Adam(0.01),
+        epochs=100,
+        batch_size=100,
+        centred=model.can_centre,
     )
 
 

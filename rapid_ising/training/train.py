@@ -44,6 +44,7 @@ def train(
     batch_size: int | None = None,
     constraint: str | Constraint | None = None,
     last_batch: LastBatch | None = None,
+    centred: bool | None = None,
     seed: Seed = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: str | os.PathLike[str] | None = None,
@@ -81,6 +82,8 @@ def train(
         "signs" (patterns become their signs after each epoch), "clip" (they stay within -1 .. 1) or "free".
     last_batch
         Whether the data average of a short last batch is divided by its "own" size or the "nominal" one.
+    centred
+        Whether to follow the centred gradient, of spins counted from their means; for free weights.
     seed
         Seeds the order of the data and all sampling. A resumed training goes on with its own numbers.
     callbacks
@@ -127,6 +130,12 @@ def train(
     division = settings.last_batch if last_batch is None else last_batch
     if division not in ("own", "nominal"):
         raise InvalidParameterError(f"last_batch must be 'own' or 'nominal', not {division!r}")
+    about_means = settings.centred if centred is None else bool(centred)
+    if about_means and not model.can_centre:
+        raise InvalidParameterError(
+            f"centred gradients are for free weights and biases, and a {type(model).__name__} has others: "
+            "leave centred out"
+        )
     positive_integer("checkpoint_every", checkpoint_every)
     if resume and checkpoint is None:
         raise InvalidParameterError("resume needs the checkpoint to go on from: give checkpoint=FILE")
@@ -140,6 +149,7 @@ def train(
         "batch_size": size,
         "constraint": plain(held),
         "last_batch": division,
+        "centred": about_means,
     }
     run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
     if run.checkpoint is not None:
@@ -168,6 +178,7 @@ def train(
             for epoch in range(run.epochs, total):
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
+                steps.begin_epoch(epoch)
                 order = rng.permutation(len(rows))
                 # An overflow is raised after the step, with what to do about it.
                 with np.errstate(over="ignore", invalid="ignore"):
@@ -175,7 +186,10 @@ def train(
                         batch = visible[order[start : start + size]]
                         chains = model.posterior(batch, rng)
                         positive = model.statistics(chains, nominal)
-                        gradient = model.gradient(positive, phase.statistics(model, chains, rng))
+                        negative = phase.statistics(model, chains, rng)
+                        gradient = model.gradient(positive, negative)
+                        if about_means:
+                            gradient = model.centred(gradient, positive, negative)
                         steps.step(model.parameters, gradient, rate)
                         _check_finite(model, epoch + 1, rate)
                         held.after_update(model)
