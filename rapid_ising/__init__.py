@@ -10,6 +10,7 @@ from rapid_ising.capabilities import Capabilities as Capabilities
 from rapid_ising.couplings import Bipartite as Bipartite
 from rapid_ising.couplings import Couplings as Couplings
 from rapid_ising.couplings import Dense as Dense
+from rapid_ising.couplings import Layered as Layered
 from rapid_ising.couplings import Patterns as Patterns
 from rapid_ising.couplings import Sparse as Sparse
 from rapid_ising.dimod_samplers import WrappedSampler as WrappedSampler
@@ -28,9 +29,14 @@ from rapid_ising.interrupts import noted_interrupts as noted_interrupts
 from rapid_ising.ising import IsingModel as IsingModel
 from rapid_ising.job import Job as Job
 from rapid_ising.models import RBM as RBM
+from rapid_ising.models import BoltzmannMachine as BoltzmannMachine
+from rapid_ising.models import DeepBoltzmannMachine as DeepBoltzmannMachine
 from rapid_ising.models import Model as Model
+from rapid_ising.models import PatternBoltzmannMachine as PatternBoltzmannMachine
+from rapid_ising.models import PatternDeepBoltzmannMachine as PatternDeepBoltzmannMachine
 from rapid_ising.models import PatternRBM as PatternRBM
 from rapid_ising.models import load_model as load_model
+from rapid_ising.models import start_from_data as start_from_data
 from rapid_ising.registry import as_backend as as_backend
 from rapid_ising.registry import available_backends as available_backends
 from rapid_ising.registry import load_backend as load_backend
@@ -41,12 +47,16 @@ from rapid_ising.training.constraints import Signs as Signs
 from rapid_ising.training.negative_phase import BackendSamples as BackendSamples
 from rapid_ising.training.negative_phase import ContrastiveDivergence as ContrastiveDivergence
 from rapid_ising.training.negative_phase import ExactExpectation as ExactExpectation
+from rapid_ising.training.negative_phase import Langevin as Langevin
+from rapid_ising.training.negative_phase import Mixture as Mixture
 from rapid_ising.training.negative_phase import NegativePhase as NegativePhase
 from rapid_ising.training.negative_phase import ParallelTempering as ParallelTempering
 from rapid_ising.training.negative_phase import PatternCorrelations as PatternCorrelations
 from rapid_ising.training.negative_phase import (
     PersistentContrastiveDivergence as PersistentContrastiveDivergence,
 )
+from rapid_ising.training.negative_phase import SimulatedTempering as SimulatedTempering
+from rapid_ising.training.negative_phase import WangLandau as WangLandau
 from rapid_ising.training.optimizers import SGD as SGD
 from rapid_ising.training.optimizers import Adam as Adam
 from rapid_ising.training.recipes import Recipe as Recipe
@@ -54,4 +64,5 @@ from rapid_ising.training.run import TrainingRun as TrainingRun
 from rapid_ising.training.schedules import Constant as Constant
 from rapid_ising.training.schedules import Cosine as Cosine
 from rapid_ising.training.schedules import Exponential as Exponential
+from rapid_ising.training.schedules import Linear as Linear
 from rapid_ising.version import __version__ as __version__

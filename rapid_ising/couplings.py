@@ -1,6 +1,6 @@
 """The couplings J of an Ising model, each structure at its own cost behind one small interface.
 
-Sign convention of all four: the pair energy is sum_{i<j} J_ij s_i s_j, so a negative J favours equal spins.
+Sign convention of all: the pair energy is sum_{i<j} J_ij s_i s_j, so a negative J favours equal spins.
 
 ========== ============================ ================ ======================
 structure  holds                        memory           work a state
@@ -8,6 +8,7 @@ structure  holds                        memory           work a state
 Dense      J, N x N                     N^2              N^2
 Sparse     the nonzero J_ij             nonzeros         nonzeros
 Bipartite  the block J, V x H           V H              V H
+Layered    a block J a pair of layers   sum of blocks    sum of blocks
 Patterns   K patterns and a scale       K N              K N
 ========== ============================ ================ ======================
 """
@@ -15,6 +16,8 @@ Patterns   K patterns and a scale       K N              K N
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -246,6 +249,83 @@ class Bipartite(Couplings):
     def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
         rows, columns = np.nonzero(self.block)
         return rows, columns + self.layers[0], self.block[rows, columns]
+
+
+@final
+class Layered(Couplings):
+    """Couplings between neighbouring layers: one block a pair of them, of the lower with the upper one.
+
+    Examples
+    --------
+    >>> chain = Layered([[[-1.0]], [[2.0]]])
+    >>> chain.layers, chain.energies(np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]]))
+    ((1, 1, 1), array([ 1., -1.]))
+    """
+
+    def __init__(self, blocks: Sequence[npt.ArrayLike]) -> None:
+        self.blocks = [real_array("couplings", block, 2) for block in blocks]
+        if not self.blocks:
+            raise InvalidProblemError("couplings between layers need one block or more")
+        for lower, (below, above) in enumerate(pairwise(self.blocks)):
+            if below.shape[1] != above.shape[0]:
+                raise InvalidProblemError(
+                    f"blocks {lower} and {lower + 1} do not meet: layer {lower + 1} has {below.shape[1]} "
+                    f"spins in one and {above.shape[0]} in the other"
+                )
+        sizes = [len(self.blocks[0]), *(block.shape[1] for block in self.blocks)]
+        self.layers: tuple[int, ...] = tuple(sizes)
+        self.num_variables = sum(sizes)
+        self.dtype = np.result_type(*self.blocks)
+        self._bounds = np.cumsum((0, *sizes))
+
+    def _parts(self) -> Iterator[tuple[slice, slice, Floats]]:
+        """Yield the spins of each pair of layers, and their block."""
+        spins = [slice(int(low), int(high)) for low, high in pairwise(self._bounds)]
+        yield from zip(spins[:-1], spins[1:], self.blocks, strict=True)
+
+    def across(self, states: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        check_layers(self.layers, source, target)
+        block = self.blocks[min(source, target)]
+        return states @ (block if source < target else block.T)
+
+    def dot(self, states: Floats) -> Floats:  # noqa: D102
+        fields = np.zeros(states.shape, np.result_type(states, self.dtype))
+        for below, above, block in self._parts():
+            fields[:, above] += states[:, below] @ block
+            fields[:, below] += states[:, above] @ block.T
+        return fields
+
+    def energies(self, states: Floats) -> Reals:  # noqa: D102
+        total = np.zeros(len(states))
+        for below, above, block in self._parts():
+            total += row_products(states[:, below] @ block, states[:, above])
+        return total
+
+    def submatrix(self, rows: Indices, columns: Indices) -> Floats:  # noqa: D102
+        found = np.zeros((len(rows), len(columns)), self.dtype)
+        for below, above, block in self._parts():
+            for this, that, part in ((below, above, block), (above, below, block.T)):
+                i = np.flatnonzero((rows >= this.start) & (rows < this.stop))
+                j = np.flatnonzero((columns >= that.start) & (columns < that.stop))
+                found[np.ix_(i, j)] = part[np.ix_(rows[i] - this.start, columns[j] - that.start)]
+        return found
+
+    def scaled(self, factor: float) -> Layered:  # noqa: D102
+        return Layered([block * self.dtype.type(factor) for block in self.blocks])
+
+    def restricted(self, indices: Indices) -> Layered:  # noqa: D102
+        inside = [indices[(indices >= low) & (indices < high)] - low for low, high in pairwise(self._bounds)]
+        return Layered(
+            [block[np.ix_(*ends)] for block, ends in zip(self.blocks, pairwise(inside), strict=True)]
+        )
+
+    def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
+        parts = []
+        for below, above, block in self._parts():
+            i, j = np.nonzero(block)
+            parts.append((i + below.start, j + above.start, block[i, j]))
+        rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return rows, columns, values
 
 
 @final

@@ -71,7 +71,7 @@ def _blocks(total: int, width: int, deadline: Deadline, entries: int = BLOCK) ->
 class Moments:
     """Averages under the Boltzmann law.
 
-    ``means`` is <s_i>, shape (N,). ``pairs`` is <s_i s_j>: for a model with two layers the block of the
+    ``means`` is <s_i>, shape (N,). ``pairs`` is <s_i s_j>: where a layer was summed out the block of the
     first with the second layer (those of ``model.bipartition()``), else the whole N x N matrix.
     """
 
@@ -104,8 +104,8 @@ class Enumeration(ABC):
         """Return independent draws from the Boltzmann law, shape (num_reads, N)."""
 
     @abstractmethod
-    def moments(self) -> Moments:
-        """Return the exact means of the spins and of their products."""
+    def moments(self, whole: bool = False) -> Moments:
+        """Return the exact means of the spins and of their products, with ``whole`` those of all pairs."""
 
 
 def enumerate_model(
@@ -138,15 +138,33 @@ def enumerate_model(
     limit = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
     inverse = inverse_temperature(beta)
     check_enumerable(model)
-    layers = model.couplings.layers
     kind: type[HalvesEnumeration] | type[LayersEnumeration]
-    summable = layers is not None and len(layers) == 2 and min(layers) <= MAX_LAYER
-    kind = LayersEnumeration if summable or model.num_variables > MAX_SPINS else HalvesEnumeration
+    kind = LayersEnumeration if _by_layers(model) else HalvesEnumeration
     law = kind(model, inverse, limit)
     if limit is not deadline:
         # A time for the enumeration, given in seconds, is not one for what is asked of it later.
         law.deadline = Deadline(None)
     return law
+
+
+def _by_layers(model: IsingModel) -> bool:
+    """Return whether a layer is summed out: the odd layers or the even ones, where there are layers."""
+    layers = model.couplings.layers
+    summable = layers is not None and min(sum(layers[::2]), sum(layers[1::2])) <= MAX_LAYER
+    return summable or model.num_variables > MAX_SPINS
+
+
+def enumeration_work(model: IsingModel) -> float:
+    """Return about how many numbers an enumeration computes; 2^27 take a second. Infinity where it cannot.
+
+    >>> enumeration_work(IsingModel(np.zeros(10), np.zeros((10, 10))))
+    1024.0
+    """
+    if not _by_layers(model):
+        return 2.0**model.num_variables
+    split = model.bipartition()
+    small, large = sorted(split[0].couplings.layers or ()) if split is not None else (math.inf, math.inf)
+    return 2.0**small * large if small <= MAX_LAYER else math.inf
 
 
 def check_enumerable(model: IsingModel) -> None:
@@ -236,7 +254,7 @@ class HalvesEnumeration(Enumeration):
                 columns[reads] = np.searchsorted(row, points[reads] * row[-1], side="right")
         return np.hstack([self._a[rows], self._b[columns]]).astype(np.int8)
 
-    def moments(self) -> Moments:  # noqa: D102
+    def moments(self, whole: bool = False) -> Moments:  # noqa: D102
         n1 = self._cut
         n = n1 + self._b.shape[1]
         row_p = self._row_weights / self._total
@@ -339,19 +357,59 @@ class LayersEnumeration(Enumeration):
         result[:, self._order] = layered
         return result
 
-    def moments(self) -> Moments:  # noqa: D102
-        small = np.zeros(len(self._small))
-        large = np.zeros(len(self._large))
-        pairs = np.zeros(self._block.shape)
+    def _halves(self) -> tuple[Reals, Reals]:
+        """Return the states of the first and of the second half of the small layer."""
+        cut = len(self._small) // 2
+        rest = len(self._small) - cut
+        return spin_states(cut, np.arange(2**cut)), spin_states(rest, np.arange(2**rest))
+
+    def _sums_by_halves(self) -> tuple[Reals, Reals, Reals]:
+        """Return <s_i> of both layers and <s_i s_a> across, at finite beta."""
+        from rapid_ising.kernels.layer_means import layer_means
+
+        low, high = self._halves()
+        cut = low.shape[1]
+        low_fields = low @ self._block[:cut] + self._fields[self._large]
+        table = self._probabilities.reshape(len(high), len(low))
+        by_low, large = np.zeros_like(low_fields), np.zeros(len(self._large))
+        pairs = np.empty(self._block.shape)
+        pairs[cut:] = 0.0
+        for rows in _blocks(len(high), low_fields.size, self.deadline, 2**24):
+            fields = high[rows] @ self._block[cut:]
+            part, by_high = layer_means(low_fields, fields, self.beta, table[rows], NEGLIGIBLE)
+            by_low += part
+            pairs[cut:] += high[rows].T @ by_high
+            large += by_high.sum(axis=0)
+        pairs[:cut] = low.T @ by_low
+        small = np.concatenate([table.sum(axis=0) @ low, table.sum(axis=1) @ high])
+        return small, large, pairs
+
+    def _state_by_state(self) -> Iterator[tuple[Reals, Reals, Reals]]:
+        """Yield blocks of states of the small layer, their probabilities and the means of the large layer."""
         for block in self._state_blocks(np.flatnonzero(self._probabilities > NEGLIGIBLE)):
             states, fields = self._visit(block)
-            weighted = states * self._probabilities[block, None]
-            expected = self._large_means(fields)
-            small += weighted.sum(axis=0)
-            large += self._probabilities[block] @ expected
-            pairs += weighted.T @ expected
+            yield states, self._probabilities[block, None], self._large_means(fields)
+
+    def moments(self, whole: bool = False) -> Moments:  # noqa: D102
+        if not whole and math.isfinite(self.beta):
+            small, large, pairs = self._sums_by_halves()
+        else:
+            small, large = np.zeros(len(self._small)), np.zeros(len(self._large))
+            pairs = np.zeros(self._block.shape)
+            for states, weights, expected in self._state_by_state():
+                small += (weights * states).sum(axis=0)
+                large += (weights * expected).sum(axis=0)
+                pairs += (weights * states).T @ expected
         means = np.empty(len(self._order))
-        means[self._order[self._small]] = small
-        means[self._order[self._large]] = large
-        # The first layer of the model is the enumerated one unless it is the larger.
-        return Moments(means, pairs if self._small_first else pairs.T)
+        i, j = self._order[self._small], self._order[self._large]
+        means[i], means[j] = small, large
+        if not whole:
+            # The first layer of the model is the enumerated one unless it is the larger.
+            return Moments(means, pairs if self._small_first else pairs.T)
+        every = np.zeros((len(means), len(means)))
+        for states, weights, expected in self._state_by_state():
+            every[np.ix_(i, i)] += (weights * states).T @ states
+            every[np.ix_(j, j)] += (weights * expected).T @ expected
+        every[np.ix_(i, j)], every[np.ix_(j, i)] = pairs, pairs.T
+        np.fill_diagonal(every, 1.0)
+        return Moments(means, every)

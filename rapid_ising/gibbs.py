@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from rapid_ising.couplings import Dense, Patterns, Sparse
 from rapid_ising.deadline import Deadline
+from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
-from rapid_ising.typing import Floats, States
+from rapid_ising.typing import Floats, Indices, States
 
 
 def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Floats:
@@ -56,25 +57,35 @@ def gibbs_sweeps(
     beta: float,
     rng: np.random.Generator,
     deadline: Deadline | None = None,
+    free: npt.ArrayLike | None = None,
 ) -> States:
-    """Return the states after ``sweeps`` sweeps over all spins, each row a chain of its own.
+    """Return the states after ``sweeps`` sweeps, each row a chain of its own.
 
-    A model of two layers is updated layer by layer, the second one first; any other spin by spin.
+    A model of two layers is updated layer by layer, the second one first; any other spin by spin, in order.
 
     Parameters
     ----------
     model
         The Ising model.
     states
-        The states to start from, shape (chains, N).
+        The states to start from, shape (chains, N). A 0 is a spin that is not known yet: it adds to no field
+        until it is drawn.
     sweeps
-        How often every spin is drawn.
+        How often every free spin is drawn.
     beta
         The inverse temperature; infinity lets each spin relax against its field.
     rng
         Where the random numbers come from.
     deadline
         Checked after each sweep of a layered model, and about each tenth of a second of another.
+    free
+        The indices of the spins that are drawn; each of the others stays as it is in its row. Left out, all
+        are drawn.
+
+    Raises
+    ------
+    InvalidParameterError
+        If ``free`` names a spin that the model has not.
 
     Examples
     --------
@@ -84,10 +95,20 @@ def gibbs_sweeps(
     """
     limit = deadline or Deadline(None)
     start = np.array(states, dtype=np.int8, ndmin=2)
+    chosen = np.arange(model.num_variables) if free is None else _chosen_spins(free, model.num_variables)
     layers = model.couplings.layers
     if layers is not None and len(layers) == 2:
-        return _block_sweeps(model, start, sweeps, beta, rng, limit)
-    return _single_spin_sweeps(model, start, sweeps, beta, rng, limit)
+        return _block_sweeps(model, start, sweeps, beta, rng, limit, chosen)
+    return _single_spin_sweeps(model, start, sweeps, beta, rng, limit, chosen)
+
+
+def _chosen_spins(free: npt.ArrayLike, spins: int) -> Indices:
+    indices = np.asarray(free)
+    if not indices.size:
+        return np.zeros(0, np.intp)
+    if indices.dtype.kind not in "iu" or indices.ndim != 1 or indices.min() < 0 or indices.max() >= spins:
+        raise InvalidParameterError(f"free must be a row of indices of spins, each from 0 to {spins - 1}")
+    return indices.astype(np.intp)
 
 
 def _block_sweeps(
@@ -97,15 +118,20 @@ def _block_sweeps(
     beta: float,
     rng: np.random.Generator,
     limit: Deadline,
+    free: Indices,
 ) -> States:
     assert model.couplings.layers is not None
     cut = model.couplings.layers[0]
     fields = model.fields.astype(model.dtype)
     first = states[:, :cut].astype(model.dtype)
     second = states[:, cut:].astype(model.dtype)
+    held = np.ones(len(fields), dtype=bool)
+    held[free] = False
     for _ in range(sweeps):
-        second = sample_spins(model.couplings.across(first, 0, 1) + fields[cut:], beta, rng)
-        first = sample_spins(model.couplings.across(second, 1, 0) + fields[:cut], beta, rng)
+        drawn = sample_spins(model.couplings.across(first, 0, 1) + fields[cut:], beta, rng)
+        second = np.where(held[cut:], second, drawn)
+        drawn = sample_spins(model.couplings.across(second, 1, 0) + fields[:cut], beta, rng)
+        first = np.where(held[:cut], first, drawn)
         limit.check("Gibbs sampling")
     return np.hstack([first, second]).astype(np.int8)
 
@@ -117,6 +143,7 @@ def _single_spin_sweeps(
     beta: float,
     rng: np.random.Generator,
     limit: Deadline,
+    free: Indices,
 ) -> States:
     # Here, since numba is half of the time that an import of the library would take.
     from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse
@@ -135,11 +162,12 @@ def _single_spin_sweeps(
     for done in range(0, sweeps, step):
         count = min(step, sweeps - done)
         if matrix is not None:
-            sweep_dense(states, fields, matrix, beta, count, rng)
+            sweep_dense(states, fields, matrix, free, beta, count, rng)
         elif isinstance(couplings, Sparse):
             edges = couplings.matrix
-            sweep_sparse(states, fields, edges.indptr, edges.indices, edges.data, beta, count, rng)
+            sweep_sparse(states, fields, edges.indptr, edges.indices, edges.data, free, beta, count, rng)
         elif isinstance(couplings, Patterns):
-            sweep_patterns(states, fields, couplings.patterns, float(couplings.scale), beta, count, rng)
+            scale = float(couplings.scale)
+            sweep_patterns(states, fields, couplings.patterns, scale, free, beta, count, rng)
         limit.check("Gibbs sampling")
     return states

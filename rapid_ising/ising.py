@@ -34,7 +34,7 @@ class IsingModel:
     fields
         The fields h, shape (N,).
     couplings
-        A ``Couplings`` (Dense, Sparse, Bipartite, Patterns) of N spins, or a symmetric N x N matrix.
+        A ``Couplings`` (Dense, Sparse, Bipartite, Layered, Patterns) of N spins, or a symmetric N x N matrix.
     offset
         The constant c.
 
@@ -136,7 +136,9 @@ class IsingModel:
         layers = self.couplings.layers
         if layers is not None and len(layers) == 2:
             return self, np.arange(self.num_variables)
-        if layers is None and isinstance(self.couplings, Patterns):
+        if layers is not None:
+            return self._odd_and_even(layers)
+        if isinstance(self.couplings, Patterns):
             # Patterns couple every pair, and there may be too many pairs to list.
             return None
         rows, columns, values = self.couplings.to_coo()
@@ -163,6 +165,16 @@ class IsingModel:
         low, high = np.minimum(place[rows], place[columns]), np.maximum(place[rows], place[columns])
         block[low, high - first] = values
         return IsingModel(self.fields[order], Bipartite(block), self.offset), order
+
+    def _odd_and_even(self, layers: tuple[int, ...]) -> tuple[IsingModel, Indices] | None:
+        """Return the even layers as the first layer of two and the odd ones as the second."""
+        odd = np.repeat(np.arange(len(layers)) % 2 == 1, layers)
+        first, second = np.flatnonzero(~odd), np.flatnonzero(odd)
+        if len(first) * len(second) > MAX_BLOCK:
+            return None
+        order = np.concatenate([first, second])
+        block = Bipartite(self.couplings.submatrix(first, second))
+        return IsingModel(self.fields[order], block, self.offset), order
 
     @classmethod
     def from_bqm(cls, bqm: dimod.BinaryQuadraticModel) -> IsingModel:

@@ -64,7 +64,7 @@ def model_of(kind: str, hidden: int) -> TwoLayerModel:
         model.parameters["hidden_biases"][:] = rng.normal(0, 0.3, hidden)
         return model
     model = PatternRBM(16, hidden, 8, seed=0, dtype=np.float64)
-    train(model, datasets.stripes(4).train, seed=0, progress=False)
+    train(model, datasets.stripes(4).train, temperature=1, seed=0, progress=False)
     return model
 
 

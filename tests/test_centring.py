@@ -4,45 +4,67 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force import mean_log_likelihood
-from small_models import IMAGES, pattern_rbm, rbm
+from brute_force import exact_positive, mean_log_likelihood
+from small_models import (
+    IMAGES,
+    deep_boltzmann_machine,
+    freely_biased_pattern_rbm,
+    kind,
+    pattern_rbm,
+    rbm,
+)
 
 import rapid_ising as ri
 from rapid_ising.errors import InvalidParameterError
+from rapid_ising.models.centring import centred_step
+from rapid_ising.typing import Floats
 
 
-def test_centred_gradient_is_that_of_the_machine_with_offsets() -> None:
-    """E = -(h - l) W (v - m) - b' (v - m) - c' (h - l) has b = b' - W^T l and c = c' - W m."""
-    model = rbm()
+@pytest.mark.parametrize("model", [rbm(), freely_biased_pattern_rbm(), deep_boltzmann_machine()], ids=kind)
+def test_a_centred_step_is_one_of_the_machine_with_offsets(model: ri.Model) -> None:
+    """E = -(h - l) W (v - m) - b' (v - m) - c' (h - l) has b = b' - W^T l and c = c' - W m.
+
+    Its gradient by finite differences of the exact likelihood, a step along it, and the way back.
+    """
     data = IMAGES.astype(float)
-    positive = model.statistics(data)
+    positive = exact_positive(model, IMAGES)
     negative = ri.ExactExpectation().statistics(model, data, np.random.default_rng(0))
-    mu, lam = ((positive.mean(i) + negative.mean(i)) / 2 for i in (0, 1))
-    found = model.centred(model.gradient(positive, negative), positive, negative)
+    offsets = [(positive.mean(i) + negative.mean(i)) / 2 for i in range(len(model.layers))]
+    start = {name: array.copy() for name, array in model.parameters.items()}
+    own = {name: array.copy() for name, array in start.items()}
+    for name, pull in zip(model.bias_names, model.pulls(offsets), strict=True):
+        own[name] += pull
 
-    w, b, c = (model.parameters[n] for n in ("weights", "visible_biases", "hidden_biases"))
-    own = {"w": w.copy(), "b": b + lam @ w, "c": c + w @ mu}
+    def put(values: dict[str, Floats]) -> None:
+        """Set the usual parameters to those of a machine with offsets."""
+        for name, array in values.items():
+            model.parameters[name][...] = array
+        for name, pull in zip(model.bias_names, model.pulls(offsets), strict=True):
+            model.parameters[name] -= pull
 
-    def likelihood() -> float:
-        w[...] = own["w"]
-        b[...] = own["b"] - lam @ own["w"]
-        c[...] = own["c"] - own["w"] @ mu
-        return mean_log_likelihood(model, IMAGES)
-
-    slopes = {}
+    stepped = {name: array.copy() for name, array in own.items()}
     for name, array in own.items():
-        slopes[name] = np.empty_like(array)
         for index in np.ndindex(array.shape):
             value = array[index]
             array[index] = value + 1e-5
-            above = likelihood()
+            put(own)
+            above = mean_log_likelihood(model, IMAGES)
             array[index] = value - 1e-5
-            slopes[name][index] = (above - likelihood()) / 2e-5
+            put(own)
+            stepped[name][index] += 0.3 * (above - mean_log_likelihood(model, IMAGES)) / 2e-5
             array[index] = value
-    np.testing.assert_allclose(found["weights"], slopes["w"], atol=1e-8)
-    # A step along (W, b', c') moves b by the step of b' less that of W^T l.
-    np.testing.assert_allclose(found["visible_biases"], slopes["b"] - lam @ slopes["w"], atol=1e-8)
-    np.testing.assert_allclose(found["hidden_biases"], slopes["c"] - slopes["w"] @ mu, atol=1e-8)
+    put(stepped)
+    expected = {name: array.copy() for name, array in model.parameters.items()}
+    for name, array in start.items():
+        model.parameters[name][...] = array
+    centred_step(
+        model,
+        model.gradient(positive, negative),
+        (positive, negative),
+        lambda slopes: ri.SGD().step(model.parameters, slopes, 0.3),
+    )
+    for name, array in model.parameters.items():
+        np.testing.assert_allclose(array, expected[name], atol=1e-7, err_msg=name)
 
 
 def test_centring_reaches_a_better_model_of_data_with_means() -> None:
@@ -65,3 +87,19 @@ def test_centring_reaches_a_better_model_of_data_with_means() -> None:
 def test_models_of_patterns_have_no_centred_gradient() -> None:
     with pytest.raises(InvalidParameterError, match="centred gradients are for free weights"):
         ri.train(pattern_rbm(), IMAGES, centred=True, progress=False)
+
+
+def test_an_optimizer_that_scales_each_step_stays_on_course() -> None:
+    """Adam on dark pixels: biases move with weights, and the likelihood rises with either gradient."""
+    rng = np.random.default_rng(1)
+    data = np.where(rng.random((600, 14)) < 0.05, 1, -1)
+    data[:300, :4] = np.where(rng.random((300, 1)) < 0.5, 1, -1)
+    found = []
+    for centred in (True, False):
+        model = ri.RBM(14, 30, seed=2, dtype=np.float64)
+        ri.train(
+            model, data, negative_phase="exact", optimizer=ri.Adam(0.01), epochs=10, batch_size=50,
+            centred=centred, seed=2, progress=False,
+        )  # fmt: skip
+        found.append(ri.log_likelihood(model, data))
+    assert found[0] > found[1] - 0.5

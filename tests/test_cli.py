@@ -22,6 +22,11 @@ COMMANDS = ("train", "sample", "reconstruct", "backends", "demo")
 SMALL = ("train", "--hidden", "20", "--epochs", "5")
 
 
+def fit_measured(model: ri.Model) -> ri.evaluation.Evaluation:
+    """The measures of a model, its likelihood at the temperature of its fit."""
+    return ri.evaluate(model, ri.datasets.stripes(4), likelihood_beta=1 / model.temperature)
+
+
 def call(*arguments: str | Path) -> str:
     """Run a command line that must succeed, and return what it wrote to stdout."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -90,7 +95,7 @@ class TestHelp:
 class TestTrain:
     def test_the_table_has_what_evaluate_says_of_the_written_model(self) -> None:
         shown = call(*SMALL, "--out", "m.safetensors")
-        found = ri.evaluate(ri.load_model("m.safetensors"), ri.datasets.stripes(4))
+        found = fit_measured(ri.load_model("m.safetensors"))
         for value in found.as_dict().values():
             assert f"{value:.3f}" in shown
         assert len(found.as_dict()) == 6
@@ -100,7 +105,7 @@ class TestTrain:
 
     def test_json_has_the_same(self) -> None:
         facts = call_json(*SMALL, "--out", "m.safetensors", "--quiet")
-        found = ri.evaluate(ri.load_model("m.safetensors"), ri.datasets.stripes(4))
+        found = fit_measured(ri.load_model("m.safetensors"))
         assert facts["evaluation"] == found.as_dict()
         assert [record["epoch"] for record in facts["history"]] == [1, 2, 3, 4, 5]
         assert facts["model"]["n_hidden"] == 20
@@ -481,5 +486,5 @@ class TestInterrupt:
         assert facts["stopped"] == "interrupted"
         assert f"interrupted: the model has {facts['epochs']} epochs and is in m" in remarks
         assert "Traceback" not in remarks
-        found = ri.evaluate(ri.load_model("m"), ri.datasets.stripes(4))
+        found = fit_measured(ri.load_model("m"))
         assert facts["evaluation"] == pytest.approx(found.as_dict())

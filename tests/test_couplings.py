@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapid_ising import Bipartite, Couplings, Dense, IsingModel, Patterns, Sparse
+from rapid_ising import Bipartite, Couplings, Dense, IsingModel, Layered, Patterns, Sparse
 from rapid_ising.errors import InvalidParameterError, InvalidProblemError
 
 Case = tuple[Couplings, np.ndarray[Any, Any]]
-KINDS = ("dense", "sparse", "bipartite", "patterns", "layered patterns")
+KINDS = ("dense", "sparse", "bipartite", "layered", "patterns", "layered patterns")
 
 
 def build(kind: str, seed: int, dtype: type[np.floating[Any]]) -> Case:
@@ -43,6 +43,14 @@ def build(kind: str, seed: int, dtype: type[np.floating[Any]]) -> Case:
         for i, j in np.ndindex(*block.shape):
             truth[i, first + j] = truth[first + j, i] = block[i, j]
         couplings = Bipartite(block)
+    elif kind == "layered":
+        bounds = [0, *np.sort(rng.integers(0, n + 1, size=2)).tolist(), n]
+        layer = np.searchsorted(bounds[1:], np.arange(n), side="right")
+        for i, j in pairs:
+            if layer[j] - layer[i] == 1:
+                truth[i, j] = truth[j, i] = rng.normal()
+        blocks = [truth[a:b, b:c] for a, b, c in zip(bounds, bounds[1:], bounds[2:], strict=False)]
+        couplings = Layered([block.astype(dtype) for block in blocks])
     else:
         patterns = rng.normal(size=(int(rng.integers(0, 4)), n)).astype(dtype)
         cuts = np.sort(rng.integers(0, n + 1, size=2))

@@ -68,7 +68,8 @@ def test_averages(kind: str, seed: int, beta: float) -> None:
     model = random_model(kind, seed)
     states, energies, p, log_z = brute_force(model, beta)
     exact = enumerate_model(model, beta)
-    assert isinstance(exact, LayersEnumeration if kind in ("bipartite", "layered") else HalvesEnumeration)
+    layered = kind in ("bipartite", "layered", "three layers")
+    assert isinstance(exact, LayersEnumeration if layered else HalvesEnumeration)
     assert exact.ground_energy == pytest.approx(energies.min(), abs=1e-9)
     if math.isinf(beta):
         with pytest.raises(InvalidParameterError, match="finite beta"):
@@ -78,10 +79,13 @@ def test_averages(kind: str, seed: int, beta: float) -> None:
     moments = exact.moments()
     np.testing.assert_allclose(moments.means, p @ states, atol=1e-9)
     pairs = np.einsum("s,si,sj->ij", p, states, states)
+    np.testing.assert_allclose(exact.moments(whole=True).pairs, pairs, atol=1e-9)
     if isinstance(exact, LayersEnumeration):
-        assert model.couplings.layers is not None
-        cut = model.couplings.layers[0]
-        pairs = pairs[:cut, cut:]
+        split = model.bipartition()
+        assert split is not None
+        assert split[0].couplings.layers is not None
+        cut = split[0].couplings.layers[0]
+        pairs = pairs[np.ix_(split[1][:cut], split[1][cut:])]
     np.testing.assert_allclose(moments.pairs, pairs, atol=1e-9)
 
 

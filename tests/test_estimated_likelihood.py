@@ -35,7 +35,7 @@ def random_rbm() -> RBM:
 
 def trained() -> PatternRBM:
     model = PatternRBM(16, 64, 8, seed=0, biases=True, dtype=np.float64)
-    train(model, DATA.train, epochs=50, seed=0, progress=False)
+    train(model, DATA.train, epochs=50, temperature=1, seed=0, progress=False)
     return model
 
 

@@ -84,6 +84,33 @@ def test_float32_has_the_law(name: str) -> None:
     frequencies_hold(model, reference.law(1.0), 1.0)
 
 
+@pytest.mark.parametrize("name", [name for name in REFERENCE_MODELS if name != "one-spin"])
+def test_some_spins_are_drawn_and_the_others_held(name: str) -> None:
+    """Each row holds its own values; the free spins start unknown and have the law given those."""
+    reference = REFERENCE_MODELS[name]
+    model, law = reference.problem(), reference.law(1.0)
+    n = model.num_variables
+    held, free = np.array([0, n - 1]), np.arange(1, n - 1)
+    for values in ((1, -1), (-1, -1)):
+        start = np.zeros((READS, n))
+        start[:, held] = values
+        reads = ri.gibbs_sweeps(model, start, 100, 1.0, np.random.default_rng(4), free=free)
+        given = {state: p for state, p in law.items() if (state[0], state[-1]) == values}
+        total = sum(given.values())
+        given = {state: p / total for state, p in given.items()}
+        assert total_variation(map(tuple, reads.tolist()), given) < tolerance(given, READS)
+
+
+def test_free_spins_must_be_spins_of_the_model() -> None:
+    model = REFERENCE_MODELS["dense"].problem()
+    start = np.ones((2, model.num_variables))
+    for bad in ([model.num_variables], [-1], [0.5], [[0]]):
+        with pytest.raises(InvalidParameterError, match="free must be"):
+            ri.gibbs_sweeps(model, start, 1, 1.0, np.random.default_rng(0), free=bad)
+    kept = ri.gibbs_sweeps(model, start, 1, 1.0, np.random.default_rng(0), free=[])
+    assert np.array_equal(kept, start)
+
+
 def test_no_sweeps_change_nothing() -> None:
     start = np.array([[1, -1, 1, 1, -1]], dtype=np.int8)
     for name in ("dense", "whole-numbers"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rapid_ising import Couplings, Dense, Patterns, Sparse
+from rapid_ising.kernels.layer_means import layer_means, layer_means_twin
 from rapid_ising.kernels.layer_sums import LARGEST, layer_sums, layer_sums_twin
 from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse, sweep_twin
 
@@ -18,8 +19,13 @@ CHAINS, SPINS, SWEEPS = 6, 9, 5
 @pytest.mark.parametrize("kind", ["dense", "sparse", "patterns"])
 @pytest.mark.parametrize("beta", [0.0, 0.4, 2.0, math.inf])
 @pytest.mark.parametrize("whole", [False, True], ids=["real", "whole"])
-def test_kernel_equals_twin(kind: str, beta: float, whole: bool) -> None:
-    """Whole numbers give fields of exactly zero, and so ties at beta = infinity."""
+@pytest.mark.parametrize("part", [False, True], ids=["all", "some free"])
+def test_kernel_equals_twin(kind: str, beta: float, whole: bool, part: bool) -> None:
+    """Whole numbers give fields of exactly zero, and so ties at beta = infinity.
+
+    With some spins free the others stay, and two of the free ones, and a held one, are not known at first.
+    """
+    free = np.array([1, 2, 4, 5, 8]) if part else np.arange(SPINS)
     rng = np.random.default_rng(5)
 
     def numbers(*shape: int) -> Any:
@@ -34,23 +40,27 @@ def test_kernel_equals_twin(kind: str, beta: float, whole: bool) -> None:
         "patterns": Patterns(numbers(3, SPINS), -0.5),
     }[kind]
     start = rng.choice([-1, 1], size=(CHAINS, SPINS)).astype(np.int8)
+    if part:
+        start[:, [0, 4, 8]] = 0
     expected, states = start.copy(), start.copy()
-    sweep_twin(expected, fields, couplings.to_dense(), beta, SWEEPS, np.random.default_rng(1))
+    sweep_twin(expected, fields, couplings.to_dense(), free, beta, SWEEPS, np.random.default_rng(1))
     generator = np.random.default_rng(1)
     if isinstance(couplings, Dense):
-        sweep_dense(states, fields, couplings.matrix, beta, SWEEPS, generator)
+        sweep_dense(states, fields, couplings.matrix, free, beta, SWEEPS, generator)
     elif isinstance(couplings, Sparse):
         m = couplings.matrix
-        sweep_sparse(states, fields, m.indptr, m.indices, m.data, beta, SWEEPS, generator)
+        sweep_sparse(states, fields, m.indptr, m.indices, m.data, free, beta, SWEEPS, generator)
     else:
         assert isinstance(couplings, Patterns)
         scale = float(couplings.scale)
-        sweep_patterns(states, fields, couplings.patterns, scale, beta, SWEEPS, generator)
+        sweep_patterns(states, fields, couplings.patterns, scale, free, beta, SWEEPS, generator)
     np.testing.assert_array_equal(states, expected)
     assert (states != start).any()
+    held = np.setdiff1d(np.arange(SPINS), free)
+    np.testing.assert_array_equal(states[:, held], start[:, held])
     # As many random numbers were taken: the next one is the same.
     used = np.random.default_rng(1)
-    used.random(CHAINS * SWEEPS * SPINS)
+    used.random(CHAINS * SWEEPS * len(free))
     assert generator.random() == used.random()
 
 
@@ -58,7 +68,8 @@ def test_kernel_equals_twin(kind: str, beta: float, whole: bool) -> None:
 def test_extreme_fields(sign: int) -> None:
     """A field beyond the range of exp holds its spin, in both directions, without a warning."""
     states = np.array([[sign]], dtype=np.int8)
-    sweep_dense(states, np.array([sign * 1e6]), np.zeros((1, 1)), 1.0, 3, np.random.default_rng(0))
+    free, fields = np.zeros(1, np.intp), np.array([sign * 1e6])
+    sweep_dense(states, fields, np.zeros((1, 1)), free, 1.0, 3, np.random.default_rng(0))
     assert states.tolist() == [[-sign]]
 
 
@@ -81,3 +92,17 @@ def test_layer_sums_of_large_fields(size: float) -> None:
         sums, sizes = layer_sums(low, high, 1.0)
     np.testing.assert_allclose(sums[:, 0], [2 * size + math.log(2), math.log(2) + size], rtol=1e-14)
     np.testing.assert_allclose(sizes[:, 0], [2 * size, size], rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [0.1, 3.0, 1.1 * LARGEST])
+def test_layer_means_equal_their_twin(size: float) -> None:
+    """The means of both halves, also where exponentials would overflow, and without negligible states."""
+    rng = np.random.default_rng(2)
+    low, high = rng.uniform(-size / 2, size / 2, (4, 700)), rng.uniform(-size / 2, size / 2, (8, 700))
+    probabilities = rng.dirichlet(np.ones(32)).reshape(8, 4)
+    expected = layer_means_twin(low, high, 1.0, probabilities)
+    for found, sums in zip(layer_means(low, high, 1.0, probabilities), expected, strict=True):
+        np.testing.assert_allclose(found, sums, rtol=0, atol=1e-14)
+    least = float(np.sort(probabilities.ravel())[3])
+    for found, sums in zip(layer_means(low, high, 1.0, probabilities, least), expected, strict=True):
+        assert np.abs(found - sums).max() <= 4 * least + 1e-14

@@ -5,21 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from brute_force import all_states, energy_table, joint
-from small_models import biased_pattern_rbm, kind, pattern_rbm, rbm
+from brute_force import all_states, energy_table, indices, joint
+from small_models import all_models, biased_pattern_rbm, general_models, kind, pattern_rbm, rbm
 
 import rapid_ising as ri
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError, ProblemTooLargeError
+from rapid_ising.models import GraphModel, LayeredModel
+from rapid_ising.typing import Floats, Reals
 
-MODELS = [rbm(), pattern_rbm(), biased_pattern_rbm()]
+MODELS = all_models()
 by_name = pytest.mark.parametrize("model", MODELS, ids=kind)
 
 
 @by_name
 def test_ising_problem_has_the_energies_of_the_model(model: ri.Model) -> None:
-    v, h = all_states(4), all_states(3)
-    states = np.hstack([np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))])
+    states = all_states(4 + model.n_hidden)
     np.testing.assert_allclose(model.ising().energies(states), energy_table(model).ravel(), atol=1e-12)
 
 
@@ -27,7 +29,7 @@ def test_ising_problem_has_the_energies_of_the_model(model: ri.Model) -> None:
 def test_clamped_problem_is_the_conditional_law(model: ri.Model) -> None:
     clamped = np.array([1, 0, -1, 0])
     part = model.ising(clamped)
-    v, h = all_states(4), all_states(3)
+    v, h = all_states(4), all_states(model.n_hidden)
     fits = (v[:, 0] == 1) & (v[:, 2] == -1)
     free = np.hstack([np.repeat(v[fits][:, [1, 3]], len(h), axis=0), np.tile(h, (int(fits.sum()), 1))])
     np.testing.assert_allclose(part.energies(free), energy_table(model)[fits].ravel(), atol=1e-12)
@@ -49,14 +51,78 @@ def test_free_energy_at_zero_temperature_is_the_lowest_energy(model: ri.Model) -
 @by_name
 @pytest.mark.parametrize("beta", [1.0, 1.7])
 def test_gibbs_step_leaves_the_law_unchanged(model: ri.Model, beta: float) -> None:
+    """From the law of all spins, a step leaves that of the spins that a chain carries."""
     rng = np.random.default_rng(3)
-    law = joint(model, beta).sum(axis=1)
-    reads = 20000
-    start = all_states(4)[rng.choice(16, size=reads, p=law)].astype(float)
-    after = model.gibbs_step(start, beta, rng)
-    counts = np.bincount(((after > 0) @ (1 << np.arange(4)[::-1])).astype(int), minlength=16)
-    # Five standard errors of each frequency.
-    assert (np.abs(counts / reads - law) < 5 * np.sqrt(law * (1 - law) / reads)).all()
+    start = spins_of(model, beta, 20_000, rng)[:, model.carried].astype(float)
+    laws_agree(model, model.gibbs_step(start, beta, rng), beta)
+    laws_agree(model, model.tempered_step(start, beta, rng)[0], beta)
+
+
+@by_name
+def test_tempered_step_tells_the_energy_of_a_state_of_all_spins(model: ri.Model) -> None:
+    """With the law at beta = 1, so that the mean is that of the law."""
+    rng, reads = np.random.default_rng(5), 20_000
+    start = spins_of(model, 1.0, reads, rng)[:, model.carried].astype(float)
+    _, energies = model.tempered_step(start, 1.0, rng)
+    table, law = energy_table(model), joint(model)
+    mean = float((law * table).sum())
+    deviation = float(np.sqrt((law * (table - mean) ** 2).sum()))
+    assert abs(energies.mean() - mean) < 5 * deviation / np.sqrt(reads)
+
+
+@by_name
+def test_held_spins_give_the_conditional_law(model: ri.Model) -> None:
+    """Each row holds its own values, and the others start unknown; after 60 steps nothing of that is left."""
+    rng, reads = np.random.default_rng(6), 8000
+    known = np.array([True, False, False, True])
+    images = np.array([[1, 0, 0, -1], [-1, 0, 0, -1]])
+    rows = np.repeat(images, reads, axis=0).astype(float)
+    after = model.gibbs_step(model.chains_at(rows), 1.0, rng, 60, known)
+    assert set(np.unique(after)) == {-1.0, 1.0}
+    law, states = joint(model).sum(axis=1), all_states(4)
+    for image, drawn in zip(images, np.split(after[:, :4], 2), strict=True):
+        fits = (states[:, known] == image[known]).all(axis=1)
+        frequencies_hold(indices(drawn), np.where(fits, law, 0) / law[fits].sum())
+
+
+@pytest.mark.parametrize("model", general_models(), ids=kind)
+def test_posterior_is_the_law_of_the_hidden_spins_given_the_data(model: ri.Model) -> None:
+    """A mean over 60 sweeps from unknown hidden spins: nothing is left of the start."""
+    rng, reads = np.random.default_rng(7), 8000
+    assert isinstance(model, GraphModel | LayeredModel)
+    model.positive_sweeps, before = 60, model.positive_sweeps
+    image = np.array([[1, -1, -1, 1]])
+    chains = model.posterior(np.repeat(image, reads, axis=0).astype(float), rng)
+    model.positive_sweeps = before
+    np.testing.assert_array_equal(chains[:, :4], np.repeat(image, reads, axis=0))
+    assert chains.shape == (reads, len(model.carried))
+    hidden = joint(model)[indices(image)[0]]
+    carried = model.carried[4:] - 4
+    places = indices(all_states(model.n_hidden)[:, carried])
+    law: Reals = np.bincount(places, hidden / hidden.sum(), 2 ** len(carried)).astype(float)
+    frequencies_hold(indices(chains[:, 4:]), law)
+
+
+def spins_of(model: ri.Model, beta: float, reads: int, rng: np.random.Generator) -> Reals:
+    """States of all spins, drawn from the law."""
+    law = joint(model, beta).ravel()
+    drawn: Reals = all_states(4 + model.n_hidden)[rng.choice(len(law), size=reads, p=law)].astype(float)
+    return drawn
+
+
+def laws_agree(model: ri.Model, chains: Floats, beta: float) -> None:
+    """The frequencies of the chains are those of the law of the spins that they carry."""
+    places = indices(all_states(4 + model.n_hidden)[:, model.carried])
+    weights = joint(model, beta).ravel()
+    law: Reals = np.bincount(places, weights, 2 ** len(model.carried)).astype(float)
+    frequencies_hold(indices(chains), law)
+
+
+def frequencies_hold(places: npt.NDArray[np.intp], law: Reals) -> None:
+    """Five standard errors of each frequency, and a few reads for states so rare that few are expected."""
+    reads = len(places)
+    counts = np.bincount(places, minlength=len(law))
+    assert (np.abs(counts / reads - law) < 5 * np.sqrt(law * (1 - law) / reads) + 4 / reads).all()
 
 
 @by_name
@@ -66,8 +132,7 @@ def test_sample_draws_the_visible_law_from_any_machine(model: ri.Model, backend:
     states = model.sample(reads, backend=backend, seed=4)
     assert states.shape == (reads, 4)
     law = joint(model).sum(axis=1)
-    counts = np.bincount((states > 0) @ (1 << np.arange(4)[::-1]), minlength=16)
-    assert (np.abs(counts / reads - law) < 5 * np.sqrt(law * (1 - law) / reads)).all()
+    frequencies_hold(indices(states), law)
 
 
 @by_name

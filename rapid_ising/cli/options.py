@@ -21,6 +21,8 @@ ERROR, INTERRUPTED = 2, 130
 
 HIDDEN, PATTERNS = 100, 8
 """The size of a model when none is asked for: the paper's patterns and a tenth of its hidden spins."""
+HIDDEN_LAYERS = (64, 32)
+"""The hidden layers of a deep machine when none are asked for."""
 
 DatasetName = Annotated[
     str,
@@ -54,6 +56,21 @@ Beta = Annotated[
     typer.Option(metavar="B|inf", help="The inverse temperature; inf asks for the states of lowest energy."),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that rapid-ising train wrote.")]
+
+
+def hidden_sizes(text: str | None, left_out: tuple[int, ...], layers: int | None = None) -> tuple[int, ...]:
+    """Return the hidden spins that ``64`` or ``64,32`` names: one number, or one a layer.
+
+    >>> hidden_sizes("64,32", (10,)), hidden_sizes(None, (10,))
+    ((64, 32), (10,))
+    """
+    if text is None:
+        return left_out
+    parts = text.split(",")
+    if not all(re.fullmatch(r"\d{1,18}", part.strip()) for part in parts) or layers not in (None, len(parts)):
+        wanted = "a number of spins" if layers == 1 else "the spins of each layer, such as 64,32"
+        raise InvalidParameterError(f"--hidden {text} must be {wanted}")
+    return tuple(int(part) for part in parts)
 
 
 def chosen_backend(name: str | None, options: list[str] | None) -> Backend | None:

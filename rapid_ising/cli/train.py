@@ -10,6 +10,7 @@ import typer
 from rapid_ising.cli.console import cell, remarks, results, write_json
 from rapid_ising.cli.options import (
     HIDDEN,
+    HIDDEN_LAYERS,
     INTERRUPTED,
     PATTERNS,
     BackendName,
@@ -17,6 +18,7 @@ from rapid_ising.cli.options import (
     DatasetName,
     Seed,
     chosen_backend,
+    hidden_sizes,
     output_file,
 )
 from rapid_ising.errors import InvalidParameterError, RapidIsingError, UnknownNameError
@@ -34,23 +36,40 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            metavar="pattern-rbm|rbm", help="Weights built from patterns (RAPID), or free weights and biases."
+            metavar="NAME",
+            help="rbm, boltzmann-machine (every two spins coupled) or deep-boltzmann-machine, with free "
+            "weights and biases; or pattern-rbm, pattern-boltzmann-machine or "
+            "pattern-deep-boltzmann-machine, with weights built from patterns (RAPID).",
         ),
     ] = "pattern-rbm",
-    hidden: Annotated[int, typer.Option(help="How many hidden spins.")] = HIDDEN,
+    hidden: Annotated[
+        str | None,
+        typer.Option(
+            metavar="H|H1,H2,...",
+            help=f"How many hidden spins, in a deep machine of each layer. Left out, {HIDDEN} in an RBM, "
+            f"none in a Boltzmann machine, {HIDDEN_LAYERS[0]},{HIDDEN_LAYERS[1]} in a deep one.",
+        ),
+    ] = None,
     patterns: Annotated[
-        int | None, typer.Option(help=f"How many patterns, for pattern-rbm; {PATTERNS} when left out.")
+        int | None, typer.Option(help=f"How many patterns, for pattern models; {PATTERNS} when left out.")
     ] = None,
     biases: Annotated[
-        bool, typer.Option("--biases", help="Give a pattern-rbm biases; an rbm has them anyway.")
+        bool, typer.Option("--biases", help="Give a pattern model biases; the others have them anyway.")
+    ] = False,
+    from_data: Annotated[
+        bool,
+        typer.Option(
+            "--from-data",
+            help="Start at the means of the data, and patterns at their leading components (rbm, pattern-rbm).",
+        ),
     ] = False,
     negative_phase: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             help="Where the model's averages come from without a machine: patterns, cd, pcd, "
-            "parallel-tempering or exact. Left "
-            "out, the recipe says.",
+            "parallel-tempering, simulated-tempering, wang-landau, langevin or exact. Left out, the recipe "
+            "says.",
         ),
     ] = None,
     backend: BackendName = None,
@@ -58,7 +77,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="default|paper", help="The settings that are not given: the best known, or the paper's."
+            metavar="default|paper|likelihood",
+            help="The settings that are not given: the best known for recall, the paper's, or those for a "
+            "model of high likelihood.",
         ),
     ] = "default",
     epochs: Annotated[int | None, typer.Option(help="How often the data are gone through.")] = None,
@@ -83,6 +104,7 @@ def train(
     """
     from rapid_ising.datasets import load
     from rapid_ising.evaluation import evaluate
+    from rapid_ising.models import start_from_data
     from rapid_ising.training import train as run_training
 
     if resume and checkpoint is None:
@@ -93,6 +115,8 @@ def train(
         )
     data = load(dataset)
     trained = _new_model(model, data.images.shape[1], hidden, patterns, biases, seed)
+    if from_data and not resume:
+        start_from_data(trained, data.train, seed=seed)
     machine = chosen_backend(backend, backend_option)
     output_file(out)
     if checkpoint is not None:
@@ -123,7 +147,7 @@ def train(
     if run.stopped == "interrupted":
         remarks().print(f"interrupted: the model has {run.epochs} epochs and is in {out}", soft_wrap=True)
     if as_json or not quiet:
-        measured = evaluate(trained, data)
+        measured = evaluate(trained, data, likelihood_beta=1 / trained.temperature)
         if as_json:
             write_json(_facts(run, data, measured, machine, out))
         else:
@@ -142,17 +166,31 @@ class _LastRun:
         self.run = run
 
 
-def _new_model(name: str, pixels: int, hidden: int, patterns: int | None, biases: bool, seed: int) -> Model:
-    from rapid_ising.models import MODELS, RBM, PatternRBM
+def _new_model(
+    name: str, pixels: int, hidden: str | None, patterns: int | None, biases: bool, seed: int
+) -> Model:
+    from rapid_ising.models import MODELS, GraphModel, LayeredModel, PatternModel
 
     if name not in MODELS:
         raise UnknownNameError.among("model", name, MODELS)
-    if name == PatternRBM.name:
-        count = PATTERNS if patterns is None else patterns
-        return PatternRBM(pixels, hidden, count, biases=biases, seed=seed)
-    if patterns is not None:
-        raise InvalidParameterError(f"--patterns is for pattern-rbm and the model is {name}: leave it out")
-    return RBM(pixels, hidden, seed=seed)
+    kind = MODELS[name]
+    arguments: list[Any]
+    if issubclass(kind, LayeredModel):
+        arguments = [(pixels, *hidden_sizes(hidden, HIDDEN_LAYERS))]
+    elif issubclass(kind, GraphModel):
+        arguments = [pixels + hidden_sizes(hidden, (0,), layers=1)[0]]
+    else:
+        arguments = [pixels, *hidden_sizes(hidden, (HIDDEN,), layers=1)]
+    options: dict[str, Any] = {"n_visible": pixels} if issubclass(kind, GraphModel) else {}
+    if issubclass(kind, PatternModel):
+        arguments.append(PATTERNS if patterns is None else patterns)
+        options["biases"] = biases
+    elif patterns is not None:
+        raise InvalidParameterError(
+            f"--patterns is for models built from patterns and the model is {name}: leave it out"
+        )
+    made: Model = kind(*arguments, **options, seed=seed)
+    return made
 
 
 def _facts(
@@ -186,7 +224,10 @@ def _show(run: TrainingRun, data: Dataset, measured: Evaluation, out: Path) -> N
             measured.zero_temperature_train,
             measured.zero_temperature_test,
         ),
-        "log-likelihood, nats an image": (measured.log_likelihood_train, measured.log_likelihood_test),
+        "log-likelihood of the fit, nats an image": (
+            measured.log_likelihood_train,
+            measured.log_likelihood_test,
+        ),
     }
     for label, values in rows.items():
         table.add_row(label, *(cell(value) for value in values))
@@ -196,4 +237,9 @@ def _show(run: TrainingRun, data: Dataset, measured: Evaluation, out: Path) -> N
         "Hamming distance: the share of wrong pixels when the model restores an image from its first part; "
         "0.5 is chance."
     )
+    if run.model.temperature > 1:
+        console.print(
+            f"The model is {run.model.temperature:g} times colder than what was fitted to the data, so that it "
+            f"recalls images. For samples like the data ask at --beta {1 / run.model.temperature:g}."
+        )
     console.print(f"model: {out}", soft_wrap=True)

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, UnknownNameError
-from rapid_ising.evaluation.annealing_path import AnnealingPath
+from rapid_ising.evaluation.annealing_path import AnnealingPath, StatePath, annealing_path
 from rapid_ising.models.base import Model
-from rapid_ising.models.two_layers import two_layer_model
 from rapid_ising.typing import Floats, Reals, States
 from rapid_ising.validation import Seed, finite, generator, positive_integer, rectangular, spins
 
@@ -47,7 +46,8 @@ class AISEstimate:
     base: Reals = dataclasses.field(repr=False)
     """The fields of the pixels at the start of the path, shape (V,); 0 for a uniform base."""
     states: States = dataclasses.field(repr=False)
-    """Where the chains ended, shape (M, V); of a forward run, with the weights, a sample of the model."""
+    """Where the chains ended, shape (M, C), the spins that the model's chains carry: the visible ones of two
+    layers. Of a forward run, with the weights, a sample of the model."""
     log_partitions: Reals | None = dataclasses.field(default=None, repr=False)
     """log Z of the model at each of ``betas``, from a forward run with a uniform base, else None."""
     standard_errors: Reals | None = dataclasses.field(default=None, repr=False)
@@ -98,6 +98,9 @@ def annealed_importance(
     .. math:: \log \hat Z = \log Z_0 + \log \frac{1}{M} \sum_m w_m,
               \quad \log w = \sum_k \log p^*_{k+1}(v_k) - \log p^*_k(v_k)
 
+    The path above is that of two layers; a deep machine is one of two layers too, its even ones and its odd
+    ones. A machine on a graph keeps all its spins, p*_k = exp((1 - t_k) a v - beta_k E), and takes sweeps.
+
     The mean of Z-hat is Z, so that log Z-hat is below log Z on average, by half the squared standard error
     when that is small. Weights are summed in float64. Sources: Neal, Statistics and Computing 11 (2001) 125;
     Salakhutdinov and Murray, ICML 2008.
@@ -105,7 +108,7 @@ def annealed_importance(
     Parameters
     ----------
     model
-        The model, of V visible and H hidden spins.
+        The model, of any kind and size.
     beta
         The inverse temperature of the model.
     chains
@@ -146,25 +149,36 @@ def annealed_importance(
     """
     inverse = _positive(beta)
     count = positive_integer("chains", chains, minimum=2)
-    machine = two_layer_model(model, "annealed importance sampling")
-    path = AnnealingPath(machine, inverse, _base_fields(model, base, data))
+    fields = _base_fields(model, base, data)
+    path = annealing_path(model, inverse, fields)
     given = None if isinstance(betas, int | np.integer) else _schedule(betas, inverse)
     steps = positive_integer("betas", betas) if given is None else len(given) - 1
-    limit = Deadline(deadline)
-    rng = generator(seed)
+    return forward_run(path, fields, count, steps, given, generator(seed), Deadline(deadline))
+
+
+def forward_run(
+    path: AnnealingPath | StatePath,
+    base: Reals,
+    count: int,
+    steps: int,
+    given: Reals | None,
+    rng: np.random.Generator,
+    limit: Deadline,
+) -> AISEstimate:
+    """Run ``count`` chains along a path, by ``steps`` of its own choice or by ``given`` fractions."""
     fractions = path.even_fractions(steps, rng, limit) if given is None else given
     visible = path.draw(count, rng)
     curve = np.zeros((steps + 1, 2))
     for k, log_weights in enumerate(path.anneal(visible, fractions, rng, limit), 1):
         curve[k] = _log_mean(log_weights)
     curve[:, 0] += path.log_base
-    uniform = not path.base.any()
+    uniform = not base.any()
     return AISEstimate(
         log_partition=float(curve[-1, 0]),
-        beta=inverse,
+        beta=path.beta,
         log_weights=log_weights,
-        betas=inverse * fractions,
-        base=path.base,
+        betas=path.beta * fractions,
+        base=base,
         states=visible.astype(np.int8),
         log_partitions=curve[:, 0].copy() if uniform else None,
         standard_errors=curve[:, 1].copy() if uniform else None,
@@ -195,9 +209,10 @@ def reverse_annealed_importance(
     forward
         The forward run.
     samples
-        Samples of the model at its ``beta``, shape (M, V), one chain each: where they are exact, the bound
-        holds. Left out, the ends of the forward chains are drawn by their weights and take Gibbs steps,
-        which is right only as far as the forward run found where the model's probability lies.
+        Samples of the model at its ``beta``, one chain each, shape (M, C) as in ``forward.states``: where
+        they are exact, the bound holds. Left out, the ends of the forward chains are drawn by their weights
+        and take Gibbs steps, which is right only as far as the forward run found where the model's
+        probability lies.
     equilibration
         Gibbs steps before the start, when ``samples`` is left out.
     seed, deadline
@@ -224,7 +239,7 @@ def reverse_annealed_importance(
             "give the run of this model"
         )
     steps = positive_integer("equilibration", equilibration, minimum=0)
-    path = AnnealingPath(two_layer_model(model, "annealed importance sampling"), forward.beta, forward.base)
+    path = annealing_path(model, forward.beta, forward.base)
     limit = Deadline(deadline)
     rng = generator(seed)
     visible: Floats
@@ -232,7 +247,7 @@ def reverse_annealed_importance(
         visible = forward.states[_resampled(forward.log_weights, rng)].astype(model.dtype)
         path.equilibrate(visible, steps, rng, limit)
     else:
-        visible = spins("samples", samples, model.n_visible).astype(model.dtype)
+        visible = spins("samples", samples, len(model.carried)).astype(model.dtype)
         positive_integer("the number of samples", len(visible), minimum=2)
     fractions = forward.betas / forward.beta
     *_, log_weights = path.anneal(visible, fractions[::-1], rng, limit)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.enumeration import log_2cosh_sums
+from rapid_ising.deadline import Deadline
+from rapid_ising.enumeration import enumeration_work, log_2cosh_sums
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
-from rapid_ising.evaluation.annealed_importance import AISEstimate
+from rapid_ising.evaluation.annealed_importance import AISEstimate, forward_run
+from rapid_ising.evaluation.annealing_path import StatePath
 from rapid_ising.models.base import Model
-from rapid_ising.models.two_layers import two_layer_model
-from rapid_ising.typing import Reals
-from rapid_ising.validation import positive_integer, spins
+from rapid_ising.models.two_layers import TwoLayerModel
+from rapid_ising.typing import Reals, States
+from rapid_ising.validation import Seed, generator, positive_integer, spins
 
 BLOCK = 2**16
 """Hidden fields that are held at once: half a megabyte, which stays in the cache."""
+MAX_WORK = 2**20
+"""Hidden states of an image that are enumerated rather than sampled: some milliseconds a temperature."""
 
 
 @final
@@ -55,12 +60,17 @@ class LikelihoodCurve:
         return float(self.log_likelihoods.max())
 
 
-def estimated_log_likelihood(model: Model, images: npt.ArrayLike, estimate: AISEstimate) -> float:
+def estimated_log_likelihood(
+    model: Model, images: npt.ArrayLike, estimate: AISEstimate, *, seed: Seed = 0
+) -> float:
     r"""Return the mean log-probability of images at the estimate's temperature, in nats an image.
 
     .. math:: \langle -\beta F_\beta(v) \rangle_{images} - \log \hat Z(\beta)
 
-    Its error is that of log Z-hat: too high on average with a forward run, too low with a reverse one.
+    Its error is that of log Z-hat: too high on average with a forward run, too low with a reverse one. Where
+    hidden spins are coupled to each other and too many to be enumerated, -beta F(v) is the log Z of the
+    hidden spins with the image clamped, and is estimated as well, by as many chains along the same
+    temperatures for each image; it is too low on average. ``seed`` seeds these.
 
     Raises
     ------
@@ -76,11 +86,12 @@ def estimated_log_likelihood(model: Model, images: npt.ArrayLike, estimate: AISE
     >>> round(estimated_log_likelihood(model, [[1, -1], [1, 1]], found), 6)
     -1.386294
     """
-    return float(_mean_log_weights(model, images, [estimate.beta])[0]) - estimate.log_partition
+    weights = _MeanLogWeights(model, images, estimate, seed)
+    return float(weights.at([len(estimate.betas) - 1])[0]) - estimate.log_partition
 
 
 def log_likelihood_curve(
-    model: Model, images: npt.ArrayLike, estimate: AISEstimate, *, points: int = 33
+    model: Model, images: npt.ArrayLike, estimate: AISEstimate, *, points: int = 33, seed: Seed = 0
 ) -> LikelihoodCurve:
     r"""Return the mean log-likelihood of images from beta = 0 to the estimate's beta.
 
@@ -99,6 +110,8 @@ def log_likelihood_curve(
         A forward run with a uniform base.
     points
         The number of temperatures of the first look, at least 4.
+    seed
+        As in ``estimated_log_likelihood``.
 
     Raises
     ------
@@ -122,12 +135,13 @@ def log_likelihood_curve(
             "give one of annealed_importance with base='uniform'"
         )
     count = positive_integer("points", points, minimum=4)
+    weights = _MeanLogWeights(model, images, estimate, seed)
     known: dict[int, float] = {}
     low, high = 0, len(estimate.betas) - 1
     while True:
         looked = np.unique(np.linspace(low, high, count).round().astype(int)).tolist()
         new = [k for k in looked if k not in known]
-        values = _mean_log_weights(model, images, estimate.betas[new].tolist()) - estimate.log_partitions[new]
+        values = weights.at(new) - estimate.log_partitions[new]
         known |= dict(zip(new, values.tolist(), strict=True))
         if high - low < count:
             break
@@ -141,17 +155,61 @@ def log_likelihood_curve(
     )
 
 
-def _mean_log_weights(model: Model, images: npt.ArrayLike, betas: Sequence[float]) -> Reals:
+@final
+class _MeanLogWeights:
+    """The mean over images of -beta F(v) = log sum_h exp(-beta E(v, h)) along the path of an estimate."""
+
+    def __init__(self, model: Model, images: npt.ArrayLike, estimate: AISEstimate, seed: Seed) -> None:
+        self.model = model
+        self.betas = estimate.betas
+        self.rows = spins("images", images, model.n_visible)
+        if not len(self.rows):
+            raise InvalidDataError("images has no rows: give at least one image")
+        self.estimated: Reals | None = None
+        if model.n_hidden and not isinstance(model, TwoLayerModel):
+            work = enumeration_work(model.ising(np.ones(model.n_visible)))
+            if work > MAX_WORK:
+                self.estimated = _clamped_curve(model, self.rows, estimate, generator(seed))
+
+    def at(self, places: Sequence[int]) -> Reals:
+        """Return the means at some of the temperatures of the path."""
+        if self.estimated is not None:
+            return self.estimated[places]
+        betas: list[float] = self.betas[places].tolist()
+        if isinstance(self.model, TwoLayerModel):
+            return _two_layer_means(self.model, self.rows, betas)
+        limit = self.model.n_hidden * math.log(2.0)
+        return np.array(
+            [-beta * self.model.free_energy(self.rows, beta).mean() if beta else limit for beta in betas]
+        )
+
+
+def _two_layer_means(model: TwoLayerModel, rows: States, betas: Sequence[float]) -> Reals:
     """Return the mean over images of beta b v + sum_a log 2 cosh(beta x_a(v)) at each beta."""
-    machine = two_layer_model(model, "a likelihood by annealed importance sampling")
-    rows = spins("images", images, model.n_visible)
-    if not len(rows):
-        raise InvalidDataError("images has no rows: give at least one image")
-    linear = 0.0 if machine.biases is None else float(rows.sum(axis=0) @ machine.biases.astype(np.float64))
+    linear = 0.0 if model.biases is None else float(rows.sum(axis=0) @ model.biases.astype(np.float64))
     totals = np.array(betas) * linear
     size = max(1, BLOCK // model.n_hidden)
     for start in range(0, len(rows), size):
-        fields = machine.hidden_fields(rows[start : start + size].astype(model.dtype)).astype(np.float64)
+        fields = model.hidden_fields(rows[start : start + size].astype(model.dtype)).astype(np.float64)
         totals += [float(log_2cosh_sums(beta * fields).sum()) for beta in betas]
     means: Reals = totals / len(rows)
+    return means
+
+
+def _clamped_curve(model: Model, rows: States, estimate: AISEstimate, rng: np.random.Generator) -> Reals:
+    """Return the mean over images of an estimate of log Z with the image clamped, at each temperature."""
+    distinct, counts = np.unique(rows, axis=0, return_counts=True)
+    total = np.zeros(len(estimate.betas))
+    chains = len(estimate.log_weights)
+    for image, count in zip(distinct, counts, strict=True):
+        part = model.ising(image)
+        # In two layers, which are drawn one at a time, where the hidden spins have layers.
+        split = part.bipartition() if part.couplings.layers else None
+        base = np.zeros(part.num_variables)
+        path = StatePath(split[0] if split else part, estimate.beta, base)
+        fractions = estimate.betas / estimate.beta
+        run = forward_run(path, base, chains, len(fractions) - 1, fractions, rng, Deadline(None))
+        assert run.log_partitions is not None
+        total += count * run.log_partitions
+    means: Reals = total / len(rows)
     return means

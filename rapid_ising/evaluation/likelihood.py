@@ -22,12 +22,13 @@ def log_partition(model: Model, beta: float = 1.0) -> float:
 
     .. math:: \log Z(\beta) = \log \sum_{v, h} e^{-\beta E(v, h)}
 
-    The smaller layer is enumerated and the larger one summed out.
+    Of two layers the smaller is enumerated and the larger summed out; the odd and the even layers of a deep
+    machine make two.
 
     Raises
     ------
     ProblemTooLargeError
-        If the smaller layer has more than 22 spins, and both together more than 26.
+        If there are more than 26 spins, and more than 22 in the smaller of two layers.
     InvalidParameterError
         If ``beta`` is negative or not finite.
 
@@ -44,7 +45,7 @@ def log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 1.0) ->
     r"""Return the logarithm of the probability of each image, in nats, shape (n,).
 
     .. math:: \log p(v) = -\beta F_\beta(v) - \log Z(\beta), \quad
-              F_\beta(v) = -b \cdot v - \frac{1}{\beta} \sum_a \log 2\cosh(\beta x_a(v))
+              F_\beta(v) = -\frac{1}{\beta} \log \sum_h e^{-\beta E(v, h)}
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 1.0) ->
     if beta == 0:
         # beta F has a limit where F has none: every image is equally likely.
         return np.full(len(rows), -model.n_visible * math.log(2.0))
-    size = max(1, BLOCK // model.n_hidden)
+    size = max(1, BLOCK // max(1, model.n_hidden))
     parts = [model.free_energy(rows[i : i + size], beta) for i in range(0, len(rows), size)]
     return -beta * np.concatenate([np.zeros(0), *parts]) - log_z
 

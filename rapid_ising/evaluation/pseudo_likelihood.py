@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidDataError
 from rapid_ising.models.base import Model
-from rapid_ising.models.two_layers import TwoLayerModel, two_layer_model
+from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats, Reals, States
 from rapid_ising.validation import finite, spins
 
@@ -23,14 +23,16 @@ def pseudo_log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 
               \log p(v_i | v_{-i}) = -\log \left( 1 + e^{-\beta (F_\beta(v^{(i)}) - F_\beta(v))} \right)
 
     where v^(i) is v with pixel i flipped: a pixel is likely when flipping it costs free energy. The sum is
-    over all pixels, not over one drawn at random. A flip changes the hidden fields by -2 v_i W_i, and with
-    the exponentials of fields and weights tabulated it takes a few multiplications a hidden spin and no
-    exponential. Source: Besag, The Statistician 24 (1975) 179.
+    over all pixels, not over one drawn at random. In a machine of two layers a flip changes the hidden fields
+    by -2 v_i W_i, and with the exponentials of fields and weights tabulated it takes a few multiplications a
+    hidden spin and no exponential. Without hidden spins log p(v_i | v_-i) = log sigma(2 beta v_i x_i), x_i
+    the local field. Source: Besag, The Statistician 24 (1975) 179.
 
     Parameters
     ----------
     model
-        The model, of V visible and H hidden spins; no size is too large. W is formed by columns, in blocks.
+        The model. No size is too large for two layers, of which W is formed by columns, in blocks, nor for a
+        machine without hidden spins; any other has its hidden spins enumerated for each flip.
     images
         Spins, shape (n, V).
     beta
@@ -42,6 +44,8 @@ def pseudo_log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 
         If the images do not fit the model.
     InvalidParameterError
         If ``beta`` is negative or not finite.
+    ProblemTooLargeError
+        If the hidden spins have to be enumerated and are too many.
 
     Examples
     --------
@@ -49,9 +53,31 @@ def pseudo_log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 
     >>> pseudo_log_probabilities(RBM(2, 3, weight_std=0.0), [[1, -1]]).round(6)
     array([-1.386294])
     """
-    machine = two_layer_model(model, "the pseudo-likelihood")
     rows = spins("images", images, model.n_visible)
     inverse = finite("beta", beta, minimum=0)
+    if isinstance(model, TwoLayerModel):
+        return _two_layer_totals(model, rows, inverse)
+    changes = _flip_costs(model, rows, inverse)
+    total: Reals = -np.logaddexp(0.0, -changes).sum(axis=1)
+    return total
+
+
+def _flip_costs(model: Model, rows: States, beta: float) -> Reals:
+    """Return beta (F(v^(i)) - F(v)) of each pixel i, shape (n, V)."""
+    if not model.n_hidden:
+        fields = model.problem().local_fields(rows).astype(np.float64)
+        costs: Reals = -2 * beta * rows * fields
+        return costs
+    costs = np.zeros(rows.shape)
+    if beta > 0:
+        flipped = np.repeat(rows, rows.shape[1], axis=0).reshape(*rows.shape, rows.shape[1])
+        flipped *= 1 - 2 * np.eye(rows.shape[1], dtype=np.int8)
+        energies = model.free_energy(flipped.reshape(-1, rows.shape[1]), beta).reshape(rows.shape)
+        costs += beta * (energies - model.free_energy(rows, beta)[:, np.newaxis])
+    return costs
+
+
+def _two_layer_totals(model: TwoLayerModel, rows: States, beta: float) -> Reals:
     totals = np.zeros(len(rows))
     pixels = max(1, BLOCK // (2 * model.n_hidden))
     size = max(1, BLOCK // max(model.n_hidden, 2 * min(pixels, model.n_visible)))
@@ -59,7 +85,7 @@ def pseudo_log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 
         part = slice(start, start + size)
         for first in range(0, model.n_visible, pixels):
             chosen = np.arange(first, min(first + pixels, model.n_visible))
-            totals[part] += _log_conditionals(machine, rows[part], chosen, inverse).sum(axis=1)
+            totals[part] += _log_conditionals(model, rows[part], chosen, beta).sum(axis=1)
     return totals
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from rapid_ising.datasets.dataset import image_shape
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
-from rapid_ising.models.base import Model, known_pixels
+from rapid_ising.models.base import Model, known_pixels, starting_values
 from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, spins
 
 BLOCK = 2**22
@@ -54,6 +54,7 @@ def hamming_distance(
     *,
     beta: float = 1.0,
     steps: int = 1,
+    unknown: npt.ArrayLike = 0.0,
     tries: int = 100,
     seed: Seed = None,
 ) -> float:
@@ -62,8 +63,8 @@ def hamming_distance(
     .. math:: d = \frac{1}{n T V} \sum_{m t i} \frac{1 - v_i^m \hat v_i^{mt}}{2}
 
     over n images m, T tries t and all V pixels i: 0 is perfect, 1/2 is chance. A try starts at the image with
-    0 in place of its unknown pixels and takes Gibbs steps v -> h -> v. As in the protocol of Fig. 1 of
-    arXiv:1910.01592 every pixel is drawn anew, the known ones too, and every pixel is compared.
+    ``unknown`` in place of its unknown pixels and takes Gibbs steps v -> h -> v. As in the protocol of
+    Fig. 1 of arXiv:1910.01592 every pixel is drawn anew, the known ones too, and every pixel is compared.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def hamming_distance(
         The inverse temperature; at infinity each spin follows the sign of its field, ties drawn evenly.
     steps
         Gibbs steps in one try.
+    unknown
+        What unknown pixels start at, one number or one a pixel.
     tries
         Reconstructions of each image.
     seed
@@ -105,7 +108,7 @@ def hamming_distance(
     count = positive_integer("steps", steps)
     total = len(truth) * positive_integer("tries", tries)
     rng = generator(seed)
-    corrupted = np.where(known, truth, 0).astype(model.dtype)
+    corrupted = np.where(known, truth, starting_values(unknown, model.n_visible)).astype(model.dtype)
     wrong = 0
     size = max(1, BLOCK // (model.n_visible + model.n_hidden))
     for start in range(0, total, size):

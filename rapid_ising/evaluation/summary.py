@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.datasets.dataset import Dataset
+from rapid_ising.enumeration import enumeration_work
 from rapid_ising.errors import InvalidDataError
 from rapid_ising.evaluation.likelihood import log_probabilities
 from rapid_ising.evaluation.reconstruction import hamming_distance, known_rows
 from rapid_ising.models.base import Model
+from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import States
 from rapid_ising.validation import Seed, generator
 
@@ -21,6 +23,8 @@ RECONSTRUCTIONS = 20_000
 """The most reconstructions of one set of images when their number is left out."""
 MAX_WORK = 2**27
 """Hidden fields that a likelihood may cost without being asked for: about a second."""
+CALL = 2**16
+"""What an enumeration costs whatever its size, in hidden fields."""
 
 
 @final
@@ -62,6 +66,7 @@ def evaluate(
     tries: int | None = None,
     seed: Seed = 0,
     likelihood: bool | None = None,
+    likelihood_beta: float | None = None,
 ) -> Evaluation:
     """Return reconstruction distances, at ``beta`` and at zero temperature, and likelihoods of a model.
 
@@ -78,15 +83,18 @@ def evaluate(
         True where a pixel is known, shape (V,). Left out, the first row is, or the first half of an image of
         one row.
     beta, steps
-        As in ``hamming_distance``; ``beta`` is also that of the likelihood.
+        As in ``hamming_distance``.
     tries
         The reconstructions of each image. Left out, 100, or fewer where that would make more than 20000 of
         one set of images: many images make the mean as sharp as many tries.
     seed
         An int or a numpy Generator; the same seed gives the same numbers.
     likelihood
-        Whether to compute the exact likelihood. Left out, it is when ``beta`` is finite and
-        2^min(V, H) * max(V, H) is at most 2^27.
+        Whether to compute the exact likelihood. Left out, it is when its beta is finite and the enumeration
+        takes about a second: for an RBM when 2^min(V, H) * max(V, H) is at most 2^27.
+    likelihood_beta
+        The inverse temperature of the likelihood; left out, ``beta``. That of the fit, 1 / model.temperature,
+        says how well a model explains the data that a recipe keeps colder, for recall.
 
     Raises
     ------
@@ -119,9 +127,10 @@ def evaluate(
         return hamming_distance(model, images, known, beta=inverse, steps=steps, tries=count, seed=rng)
 
     log_train, log_test = None, None
-    if likelihood or (likelihood is None and math.isfinite(beta) and _is_cheap(model)):
+    told = beta if likelihood_beta is None else likelihood_beta
+    if likelihood or (likelihood is None and math.isfinite(told) and _is_cheap(model, len(dataset.images))):
         # One call, so that the partition function is computed once.
-        values = log_probabilities(model, np.vstack([dataset.train, dataset.test]), beta)
+        values = log_probabilities(model, np.vstack([dataset.train, dataset.test]), told)
         cut = len(dataset.train)
         log_train, log_test = float(values[:cut].mean()), float(values[cut:].mean()) if has_test else None
     return Evaluation(
@@ -140,6 +149,10 @@ def first_known(shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     return known_rows(shape) if rows > 1 else np.arange(columns) < columns // 2
 
 
-def _is_cheap(model: Model) -> bool:
-    small, large = sorted((model.n_visible, model.n_hidden))
-    return (1 << small) * large <= MAX_WORK
+def _is_cheap(model: Model, images: int) -> bool:
+    """Return whether a likelihood takes about a second: all states, and the hidden ones of each image."""
+    if enumeration_work(model.ising()) > MAX_WORK:
+        return False
+    if isinstance(model, TwoLayerModel) or not model.n_hidden:
+        return True
+    return images * (CALL + enumeration_work(model.ising(np.ones(model.n_visible)))) <= MAX_WORK

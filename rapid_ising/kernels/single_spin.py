@@ -1,12 +1,13 @@
 """Single-spin Gibbs sweeps of many chains, compiled, for dense, sparse and pattern couplings.
 
-All three draw the spins of a chain in order, one uniform number u in [0, 1) a spin, and set
+All three draw the spins ``free`` of a chain in order, one uniform number u in [0, 1) a spin, and set
 
     s_i = +1 if u (1 + exp(2 beta f_i)) < 1, else -1,
 
 with f_i the local field in dimod's sign; at beta = infinity, -sign(f_i), and on a tie +1 if u < 1/2.
-They take the numbers from the caller's Generator in the order of chain, sweep, spin, as ``sweep_twin`` does.
-They change ``states`` in place.
+The other spins stay. A 0 is a spin that is not known yet: it adds to no field until it is drawn. They take
+the numbers from the caller's Generator in the order of chain, sweep, spin, as ``sweep_twin`` does, and change
+``states`` in place.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from rapid_ising.kernels.compile import compiled
 
 Reals = npt.NDArray[np.floating[Any]]
 States = npt.NDArray[np.int8]
+Indices = npt.NDArray[np.intp]
 
 
 def sweep_twin(
     states: States,
     fields: Reals,
     couplings: Reals,
+    free: Indices,
     beta: float,
     sweeps: int,
     rng: np.random.Generator,
@@ -35,8 +38,7 @@ def sweep_twin(
     """Sweep in plain NumPy; the specification of the kernels below."""
     for chain in states:
         for _ in range(sweeps):
-            points = rng.random(len(fields))
-            for i, u in enumerate(points):
+            for i, u in zip(free, rng.random(len(free)), strict=True):
                 field = fields[i] + couplings[i] @ chain
                 if math.isinf(beta):
                     chain[i] = (1 if u < 0.5 else -1) if field == 0 else -np.sign(field)
@@ -58,6 +60,7 @@ def sweep_dense(
     states: States,
     fields: Reals,
     couplings: Reals,
+    free: Indices,
     beta: float,
     sweeps: int,
     rng: np.random.Generator,
@@ -71,11 +74,11 @@ def sweep_dense(
             for i in range(n):
                 local[i] += couplings[j, i] * states[chain, j]
         for _ in range(sweeps):
-            for i in range(n):
+            for i in free:
                 new = _draw(local[i], beta, rng.random())
                 if new != states[chain, i]:
+                    step = couplings.dtype.type(new - states[chain, i])
                     states[chain, i] = new
-                    step = couplings.dtype.type(2 * new)
                     for j in range(n):
                         local[j] += step * couplings[i, j]
 
@@ -87,6 +90,7 @@ def sweep_sparse(
     starts: npt.NDArray[Any],
     neighbours: npt.NDArray[Any],
     values: Reals,
+    free: Indices,
     beta: float,
     sweeps: int,
     rng: np.random.Generator,
@@ -94,7 +98,7 @@ def sweep_sparse(
     """Sweep with couplings in compressed rows: a spin's field is summed over its neighbours."""
     for chain in range(len(states)):
         for _ in range(sweeps):
-            for i in range(len(fields)):
+            for i in free:
                 field = fields[i]
                 for k in range(starts[i], starts[i + 1]):
                     field += values[k] * states[chain, neighbours[k]]
@@ -107,6 +111,7 @@ def sweep_patterns(
     fields: Reals,
     patterns: Reals,
     scale: float,
+    free: Indices,
     beta: float,
     sweeps: int,
     rng: np.random.Generator,
@@ -125,13 +130,14 @@ def sweep_patterns(
             for m in range(k):
                 overlaps[m] += by_spin[i, m] * states[chain, i]
         for _ in range(sweeps):
-            for i in range(n):
+            for i in free:
                 field = 0.0
                 for m in range(k):
                     field += by_spin[i, m] * overlaps[m]
                 field = fields[i] + scale * (field - own[i] * states[chain, i])
                 new = _draw(field, beta, rng.random())
                 if new != states[chain, i]:
+                    step = new - states[chain, i]
                     states[chain, i] = new
                     for m in range(k):
-                        overlaps[m] += 2 * new * by_spin[i, m]
+                        overlaps[m] += step * by_spin[i, m]

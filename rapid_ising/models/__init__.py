@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from rapid_ising import storage
 from rapid_ising.errors import CheckpointError
 from rapid_ising.models.base import KIND
 from rapid_ising.models.base import Model as Model
+from rapid_ising.models.boltzmann_machine import BoltzmannMachine as BoltzmannMachine
+from rapid_ising.models.data_start import start_from_data as start_from_data
+from rapid_ising.models.deep_boltzmann_machine import DeepBoltzmannMachine as DeepBoltzmannMachine
+from rapid_ising.models.graph import GraphModel as GraphModel
+from rapid_ising.models.layered import LayeredModel as LayeredModel
+from rapid_ising.models.pattern_boltzmann_machine import PatternBoltzmannMachine as PatternBoltzmannMachine
+from rapid_ising.models.pattern_deep_boltzmann_machine import (
+    PatternDeepBoltzmannMachine as PatternDeepBoltzmannMachine,
+)
 from rapid_ising.models.pattern_rbm import PatternRBM as PatternRBM
-from rapid_ising.models.pattern_rbm import pattern_model as pattern_model
+from rapid_ising.models.patterns import PatternModel as PatternModel
+from rapid_ising.models.patterns import pattern_model as pattern_model
 from rapid_ising.models.rbm import RBM as RBM
 from rapid_ising.models.two_layers import TwoLayerModel as TwoLayerModel
 from rapid_ising.models.two_layers import two_layer_model as two_layer_model
 
-MODELS: dict[str, type[RBM] | type[PatternRBM]] = {RBM.name: RBM, PatternRBM.name: PatternRBM}
+MODELS: dict[str, Any] = {
+    kind.name: kind
+    for kind in (
+        RBM,
+        PatternRBM,
+        BoltzmannMachine,
+        PatternBoltzmannMachine,
+        DeepBoltzmannMachine,
+        PatternDeepBoltzmannMachine,
+    )
+}
+"""The classes of the models, by name."""
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -38,8 +60,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if kind is None:
         raise CheckpointError(f"{path} holds a model of kind {facts.get('model')!r}, unknown to this version")
     try:
-        model = kind(**facts["config"])
+        model: Model = kind(**facts["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} has a damaged header: {error}") from error
     model.restore(arrays, str(path))
+    model.temperature = float(facts.get("temperature", 1.0))
     return model

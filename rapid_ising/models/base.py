@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import dimod
@@ -20,6 +22,7 @@ from rapid_ising.registry import as_backend
 from rapid_ising.typing import Floats, Indices, Reals, States
 from rapid_ising.validation import (
     Seed,
+    finite,
     generator,
     inverse_temperature,
     positive_integer,
@@ -61,8 +64,10 @@ class Model(ABC):
     """The arrays that training changes in place."""
     n_patterns: int = 0
     """The number K of patterns that the weights are built from; 0 where they are free."""
-    can_centre: ClassVar[bool] = False
-    """Whether there is a centred gradient: for free weights and biases."""
+    temperature: float = 1.0
+    """The temperature at which the model is what its last training fitted to the data."""
+    bias_names: tuple[str, ...] = ()
+    """The free biases of each layer, of machines that have a centred gradient."""
     pattern_names: tuple[str, ...] = ()
     """The parameters that are entries of patterns, one row a pattern."""
 
@@ -84,11 +89,13 @@ class Model(ABC):
         the second over the model.
         """
 
-    def centred(
-        self, gradient: dict[str, Floats], positive: Statistics, negative: Statistics
-    ) -> dict[str, Floats]:
-        """Return the gradient for spins counted from their means, those of both phases averaged."""
+    def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:
+        """Return the gradient with its weights' part as it is for spins counted from the layers' offsets."""
         raise InvalidParameterError(f"a {type(self).__name__} has no centred gradient")
+
+    def pulls(self, layers: Sequence[Floats]) -> list[Floats]:
+        """Return what the weights add to the fields of each layer in a state of all layers."""
+        raise InvalidParameterError(f"a {type(self).__name__} has no free biases of layers")
 
     @abstractmethod
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:
@@ -132,9 +139,17 @@ class Model(ABC):
     def config(self) -> dict[str, Any]:
         """Return the arguments that make a model of this shape, as JSON values."""
 
-    @abstractmethod
+    @property
+    def linear_names(self) -> tuple[str, ...]:
+        """The parameters that are factors of the energy: all of them where weights and biases are free."""
+        return tuple(self.parameters)
+
     def rescale(self, beta: float) -> None:
         """Multiply the energy by ``beta``, so that the model is at 1 what it was at ``beta``."""
+        factor = finite("beta", beta, minimum=0, exclusive=True)
+        for name in self.linear_names:
+            self.parameters[name] *= self.dtype.type(factor)
+        self.temperature *= factor
 
     def states(self) -> Floats:
         """Return the patterns as chains (K, C), with the signs that make clamped spins +1."""
@@ -151,7 +166,8 @@ class Model(ABC):
         return (2 * rng.integers(2, size=(*shape, len(self.carried))) - 1).astype(self.dtype)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        # The edges of a graph are too many to be shown.
+        arguments = ", ".join(f"{key}={reprlib.repr(value)}" for key, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
 
     def ising(self, clamped: npt.ArrayLike | None = None) -> IsingModel:
@@ -208,6 +224,7 @@ class Model(ABC):
         *,
         beta: float = 1.0,
         steps: int = 1,
+        unknown: npt.ArrayLike = 0.0,
         backend: str | Backend | Sampler | None = None,
         seed: Seed = None,
         deadline: float | None = None,
@@ -223,8 +240,10 @@ class Model(ABC):
         beta
             The inverse temperature; infinity gives the most likely completion of each step.
         steps
-            Gibbs steps v -> h -> v from the known pixels, the unknown ones starting at 0. Known pixels are
-            kept at each.
+            Gibbs steps v -> h -> v from the known pixels. Known pixels are kept at each.
+        unknown
+            What unknown pixels start at, one number or one a pixel. 0 says nothing of a pixel; where data
+            have means, these say more.
         backend
             A machine that samples the unknown and hidden spins with the known ones clamped, instead.
         seed, deadline
@@ -243,11 +262,11 @@ class Model(ABC):
                 f"partial images have shape {given.shape} where rows of {self.n_visible} are needed"
             )
         spins("known pixels", given[:, known])
-        start = np.where(known, given, 0).astype(self.dtype)
+        start = np.where(known, given, starting_values(unknown, self.n_visible)).astype(self.dtype)
         rng, inverse = generator(seed), inverse_temperature(beta)
         if backend is not None:
             machine = as_backend(backend)
-            images = start.astype(np.int8)
+            images = np.where(known, start, 0).astype(np.int8)
             seeds = rng if machine.capabilities.seedable else None
             for image in images:
                 answer = machine.sample(self.ising(image), beta=inverse, seed=seeds, deadline=deadline)
@@ -259,7 +278,12 @@ class Model(ABC):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file."""
-        storage.write(path, KIND, self.parameters, {"model": self.name, "config": self.config()})
+        storage.write(
+            path,
+            KIND,
+            self.parameters,
+            {"model": self.name, "config": self.config(), "temperature": self.temperature},
+        )
 
     def restore(self, arrays: dict[str, Any], source: str) -> None:
         """Copy saved parameters into this model, or raise CheckpointError where they do not fit."""
@@ -280,6 +304,16 @@ class Model(ABC):
 def rows_of(answer: dimod.SampleSet) -> States:
     """Return the samples of a problem with spins 0..N-1 as an array, one row a read."""
     return np.asarray(answer.record.sample, dtype=np.int8)
+
+
+def starting_values(unknown: npt.ArrayLike, width: int) -> Reals:
+    """Return what unknown pixels start at, shape (width,), each from -1 to 1."""
+    values = np.asarray(unknown, dtype=np.float64)
+    if values.shape not in ((), (width,)) or not (np.abs(values) <= 1).all():
+        raise InvalidDataError(
+            f"unknown must be a number from -1 to 1, or one for each of {width} pixels, not {unknown!r}"
+        )
+    return np.broadcast_to(values, (width,))
 
 
 def known_pixels(mask: npt.ArrayLike, width: int) -> npt.NDArray[np.bool_]:

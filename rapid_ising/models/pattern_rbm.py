@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, final
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,16 @@ import numpy.typing as npt
 from rapid_ising.couplings import Patterns
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
-from rapid_ising.models.base import Model, float_type
+from rapid_ising.models.base import float_type
+from rapid_ising.models.patterns import PatternModel
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
-from rapid_ising.validation import MODEL, Seed, finite, generator, positive_integer
+from rapid_ising.validation import Seed, positive_integer
 
 
 @final
-class PatternRBM(TwoLayerModel):
+class PatternRBM(PatternModel, TwoLayerModel):
     r"""An RBM of low rank whose weights are sums over K patterns of both layers.
 
     .. math:: W_{ai} = \frac{s}{\sqrt K} \sum_k \xi^k_a \xi^k_i, \quad E(v, h) = -\sum_{ai} W_{ai} h_a v_i
@@ -34,7 +35,9 @@ class PatternRBM(TwoLayerModel):
 
     .. math:: c_a = \frac{s}{\sqrt K} \sum_k \xi^k_a u^k, \quad b_i = \frac{s}{\sqrt K} \sum_k w^k \xi^k_i
 
-    They end the symmetry between an image and its negative.
+    They end the symmetry between an image and its negative. With ``biases="free"`` they are parameters of
+    their own, ``visible_biases`` b (V,) and ``hidden_biases`` c (H,), not of low rank, and the machine has a
+    centred gradient.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ class PatternRBM(TwoLayerModel):
     learn_scale
         Whether training changes s.
     biases
-        Whether there are clamped spins.
+        False, True or "clamped" for clamped spins, or "free".
     dtype
         float32 or float64.
 
@@ -75,31 +78,32 @@ class PatternRBM(TwoLayerModel):
         scale: float = 1.0,
         amplitude: float = 0.2,
         learn_scale: bool = False,
-        biases: bool = False,
+        biases: bool | Literal["clamped", "free"] = False,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.n_visible = positive_integer("n_visible", n_visible)
         self.n_hidden = positive_integer("n_hidden", n_hidden)
-        self.n_patterns = positive_integer("n_patterns", n_patterns)
-        self.amplitude = finite("amplitude", amplitude, minimum=0, exclusive=True)
-        self.learn_scale = bool(learn_scale)
         self.dtype = float_type(dtype)
-        size = self.n_visible + self.n_hidden
-        rng = generator(seed, MODEL)
-        signs = 2 * rng.integers(2, size=(self.n_patterns, size)) - 1
-        patterns = (self.amplitude * signs).astype(self.dtype)
-        self.parameters = {
-            "visible_patterns": patterns[:, : self.n_visible].copy(),
-            "hidden_patterns": patterns[:, self.n_visible :].copy(),
-            "scale": np.array([finite("scale", scale)], self.dtype),
-        }
-        if biases:
-            # Even signs: clamped spins that favour no pattern, and biases that start near zero.
-            clamps = (self.amplitude * (2 * rng.integers(2, size=(2, self.n_patterns)) - 1)).astype(
-                self.dtype
-            )
-            self.parameters |= {"visible_clamp": clamps[0].copy(), "hidden_clamp": clamps[1].copy()}
-        self.pattern_names = tuple(name for name in self.parameters if name != "scale")
+        if biases not in (False, True, "clamped", "free"):
+            raise InvalidParameterError(f"biases must be False, True, 'clamped' or 'free', not {biases!r}")
+        self._set_patterns(
+            n_patterns,
+            {"visible_patterns": self.n_visible, "hidden_patterns": self.n_hidden},
+            ["visible_clamp", "hidden_clamp"] if biases in (True, "clamped") else [],
+            seed=seed,
+            scale=scale,
+            amplitude=amplitude,
+            learn_scale=learn_scale,
+        )
+        if biases == "free":
+            self.bias_names = ("visible_biases", "hidden_biases")
+            for name, size in zip(self.bias_names, self.layers, strict=True):
+                self.parameters[name] = np.zeros(size, self.dtype)
+
+    @property
+    def linear_names(self) -> tuple[str, ...]:
+        """The scale, and free biases."""
+        return ("scale", *self.bias_names)
 
     @property
     def visible_patterns(self) -> Floats:
@@ -112,37 +116,32 @@ class PatternRBM(TwoLayerModel):
         return self.parameters["hidden_patterns"]
 
     @property
-    def scale(self) -> float:
-        """The factor s."""
-        return float(self.parameters["scale"][0])
-
-    @scale.setter
-    def scale(self, value: float) -> None:
-        self.parameters["scale"][0] = finite("scale", value)
-
-    @property
     def biases(self) -> Floats | None:
-        """The visible biases b, shape (V,), or None without clamped spins."""
+        """The visible biases b, shape (V,), or None where the model has none."""
+        if self.bias_names:
+            return self.parameters["visible_biases"]
         if "hidden_clamp" not in self.parameters:
             return None
-        formed: Floats = self._factor * (self.parameters["hidden_clamp"] @ self.visible_patterns)
+        formed: Floats = self.factor * (self.parameters["hidden_clamp"] @ self.visible_patterns)
         return formed
 
     def states(self) -> Floats:
-        """Return the patterns as visible states (K, V), with the signs that make the clamped spin +1."""
-        signs: Floats = np.copysign(1, self.visible_patterns)
-        if "visible_clamp" in self.parameters:
-            signs *= np.copysign(1, self.parameters["visible_clamp"])[:, None]
-        return signs
+        """Return the patterns as visible states (K, V), with the signs that make the clamped spin +1.
 
-    @property
-    def _factor(self) -> Any:
-        return self.dtype.type(self.scale / math.sqrt(self.n_patterns))
+        With free biases an image and its negative differ, and a pattern is known by its hidden half: the
+        states are those that the visible spins relax to beside the signs of the hidden halves and beside
+        their negatives, (2K, V).
+        """
+        if self.bias_names:
+            hidden = np.copysign(1, self.hidden_patterns)
+            relaxed: Floats = np.copysign(1, self.visible_fields(np.vstack([hidden, -hidden])))
+            return relaxed
+        return self._signs(self.visible_patterns, "visible_clamp")
 
     @property
     def weights(self) -> Floats:
         """The weights W, shape (H, V), formed anew at each call."""
-        formed: Floats = self._factor * (self.hidden_patterns.T @ self.visible_patterns)
+        formed: Floats = self.factor * (self.hidden_patterns.T @ self.visible_patterns)
         return formed
 
     def hidden_fields(self, visible: Floats) -> Floats:  # noqa: D102
@@ -151,7 +150,9 @@ class PatternRBM(TwoLayerModel):
             overlaps += self.parameters["visible_clamp"]
         fields: Floats = overlaps @ self.hidden_patterns
         # The factor last: sums over +-1 patterns stay whole numbers, so that fields which cancel are 0.
-        fields *= self._factor
+        fields *= self.factor
+        if self.bias_names:
+            fields += self.parameters["hidden_biases"]
         return fields
 
     def visible_fields(self, hidden: Floats) -> Floats:  # noqa: D102
@@ -159,7 +160,9 @@ class PatternRBM(TwoLayerModel):
         if "hidden_clamp" in self.parameters:
             overlaps += self.parameters["hidden_clamp"]
         fields: Floats = overlaps @ self.visible_patterns
-        fields *= self._factor
+        fields *= self.factor
+        if self.bias_names:
+            fields += self.parameters["visible_biases"]
         return fields
 
     def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
@@ -174,6 +177,8 @@ class PatternRBM(TwoLayerModel):
         hidden = positive.onto(self.visible_patterns, 0, 1) - negative.onto(self.visible_patterns, 0, 1)
         total = float(np.vdot(self.visible_patterns, visible))
         clamps: dict[str, Floats] = {}
+        for layer, name in enumerate(self.bias_names):
+            clamps[name] = positive.mean(layer) - negative.mean(layer)
         if "visible_clamp" in self.parameters:
             # The clamped spins are +1 in both phases, so that their products are the other layer's means.
             means = [positive.mean(layer) - negative.mean(layer) for layer in (0, 1)]
@@ -182,46 +187,52 @@ class PatternRBM(TwoLayerModel):
             u, w = self.parameters["visible_clamp"], self.parameters["hidden_clamp"]
             visible = visible + np.outer(w, means[0])
             hidden = hidden + np.outer(u, means[1])
-            clamps = {"visible_clamp": self._factor * to_hidden, "hidden_clamp": self._factor * to_visible}
+            clamps = {"visible_clamp": self.factor * to_hidden, "hidden_clamp": self.factor * to_visible}
             total += float(u @ to_hidden + w @ to_visible)
-        gradient = {"visible_patterns": self._factor * visible, "hidden_patterns": self._factor * hidden}
-        gradient |= clamps
+        gradient = {"visible_patterns": self.factor * visible, "hidden_patterns": self.factor * hidden}
+        return gradient | clamps | self._scale_gradient(total)
+
+    def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:  # noqa: D102
+        changes = [gradient[name] for name in self.bias_names]
+        patterns = [self.visible_patterns, self.hidden_patterns]
+        onto_offsets, onto_changes = (
+            [xi @ x for xi, x in zip(patterns, values, strict=True)] for values in (offsets, changes)
+        )
+        moved = dict(gradient)
+        for layer, name in enumerate(("visible_patterns", "hidden_patterns")):
+            other = 1 - layer
+            taken = np.outer(onto_offsets[other], changes[layer])
+            taken += np.outer(onto_changes[other], offsets[layer])
+            moved[name] = gradient[name] - self.factor * taken
         if self.learn_scale:
-            total /= math.sqrt(self.n_patterns)
-            gradient["scale"] = np.array([total], self.dtype)
-        return gradient
+            total = sum(float(onto_offsets[i] @ onto_changes[1 - i]) for i in (0, 1))
+            moved["scale"] = gradient["scale"] - self._scale_gradient(total)["scale"]
+        return moved
+
+    def pulls(self, layers: Sequence[Floats]) -> list[Floats]:  # noqa: D102
+        onto = [self.visible_patterns @ layers[0], self.hidden_patterns @ layers[1]]
+        return [
+            self.factor * (onto[1] @ self.visible_patterns),
+            self.factor * (onto[0] @ self.hidden_patterns),
+        ]
 
     def problem(self) -> IsingModel:  # noqa: D102
         patterns = np.hstack([self.visible_patterns, self.hidden_patterns])
-        couplings = Patterns(patterns, -float(self._factor), (self.n_visible, self.n_hidden))
+        couplings = Patterns(patterns, -float(self.factor), (self.n_visible, self.n_hidden))
         fields = np.zeros(patterns.shape[1], self.dtype)
         if "visible_clamp" in self.parameters:
             clamps = self.parameters["hidden_clamp"], self.parameters["visible_clamp"]
-            fields = -self._factor * np.concatenate(
+            fields = -self.factor * np.concatenate(
                 [clamps[0] @ self.visible_patterns, clamps[1] @ self.hidden_patterns]
             )
+        if self.bias_names:
+            fields = -np.concatenate([self.parameters[name] for name in self.bias_names])
         return IsingModel(fields, couplings)
-
-    def rescale(self, beta: float) -> None:  # noqa: D102
-        self.scale *= finite("beta", beta, minimum=0, exclusive=True)
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {
             "n_visible": self.n_visible,
             "n_hidden": self.n_hidden,
-            "n_patterns": self.n_patterns,
-            "amplitude": self.amplitude,
-            "learn_scale": self.learn_scale,
-            "biases": "visible_clamp" in self.parameters,
-            "dtype": self.dtype.name,
+            **self._pattern_config(),
+            "biases": "free" if self.bias_names else bool(self.clamp_names),
         }
-
-
-def pattern_model(model: Model, method: str) -> Model:
-    """Return the model, or raise when it has no patterns that ``method`` needs."""
-    if not model.n_patterns:
-        raise InvalidParameterError(
-            f"{method} needs a model built from patterns and a {type(model).__name__} has none: "
-            "use a PatternRBM, or the negative phase 'cd', 'pcd', 'exact' or a backend"
-        )
-    return model

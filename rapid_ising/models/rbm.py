@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy.typing as npt
 from rapid_ising.couplings import Bipartite
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
-from rapid_ising.models.centring import centred_gradient
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
@@ -43,7 +43,7 @@ class RBM(TwoLayerModel):
     """
 
     name: ClassVar[str] = "rbm"
-    can_centre: ClassVar[bool] = True
+    bias_names: tuple[str, ...] = ("visible_biases", "hidden_biases")
 
     def __init__(
         self,
@@ -84,21 +84,18 @@ class RBM(TwoLayerModel):
             "hidden_biases": positive.mean(1) - negative.mean(1),
         }
 
-    def centred(  # noqa: D102
-        self, gradient: dict[str, Floats], positive: Statistics, negative: Statistics
-    ) -> dict[str, Floats]:
-        names = ("visible_biases", "hidden_biases")
-        offsets = {name: (positive.mean(i) + negative.mean(i)) / 2 for i, name in enumerate(names)}
-        return centred_gradient(gradient, offsets, [("weights", "hidden_biases", "visible_biases")])
+    def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:  # noqa: D102
+        visible, hidden = (gradient[name] for name in self.bias_names)
+        block = gradient["weights"] - np.outer(offsets[1], visible)
+        block -= np.outer(hidden, offsets[0])
+        return {**gradient, "weights": block}
+
+    def pulls(self, layers: Sequence[Floats]) -> list[Floats]:  # noqa: D102
+        return [layers[1] @ self.weights, self.weights @ layers[0]]
 
     def problem(self) -> IsingModel:  # noqa: D102
         fields = -np.concatenate([self.parameters["visible_biases"], self.parameters["hidden_biases"]])
         return IsingModel(fields, Bipartite(-self.weights.T))
-
-    def rescale(self, beta: float) -> None:  # noqa: D102
-        factor = self.dtype.type(finite("beta", beta, minimum=0, exclusive=True))
-        for array in self.parameters.values():
-            array *= factor
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {

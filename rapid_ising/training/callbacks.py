@@ -37,7 +37,7 @@ class Evaluate:
         The reconstructions of each image, as in ``evaluate``.
     seed
         Seeds the reconstructions, apart from the training's own random numbers.
-    mask, beta, steps, likelihood
+    mask, beta, steps, likelihood, likelihood_beta
         As in ``evaluate``. The exact likelihood of a large model takes longer than an epoch: leave it out
         with ``likelihood=False``, or evaluate less often.
     """
@@ -50,6 +50,7 @@ class Evaluate:
     beta: float = 1.0
     steps: int = 1
     likelihood: bool | None = None
+    likelihood_beta: float | None = None
 
     def __post_init__(self) -> None:
         positive_integer("every", self.every)
@@ -71,6 +72,7 @@ class Evaluate:
                 tries=self.tries,
                 seed=self.seed,
                 likelihood=self.likelihood,
+                likelihood_beta=self.likelihood_beta,
             )
             run.history[-1].update(measured.as_dict())
 

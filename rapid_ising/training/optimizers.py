@@ -33,8 +33,8 @@ class Optimizer(ABC):
                 f"schedule must be a Schedule such as Exponential(0.96), not {self.schedule!r}"
             )
 
-    def rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, the first being 0."""
+    def rate(self, epoch: float) -> float:
+        """Return the learning rate of an epoch, the first being 0, or at a place within one."""
         return self.learning_rate * self.schedule.factor(epoch, self.learning_rate)
 
     def begin_epoch(self, epoch: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 from rapid_ising.validation import finite, positive_integer
 
@@ -13,8 +13,11 @@ from rapid_ising.validation import finite, positive_integer
 class Schedule(ABC):
     """A factor on the first epoch's learning rate."""
 
+    by_update: ClassVar[bool] = False
+    """Whether the rate changes from update to update: ``epoch`` then has a fraction."""
+
     @abstractmethod
-    def factor(self, epoch: int, first: float) -> float:
+    def factor(self, epoch: float, first: float) -> float:
         """Return the factor of an epoch (the first is 0) when the first epoch's rate is ``first``."""
 
 
@@ -23,7 +26,7 @@ class Schedule(ABC):
 class Constant(Schedule):
     """The same rate throughout."""
 
-    def factor(self, epoch: int, first: float) -> float:
+    def factor(self, epoch: float, first: float) -> float:
         """Return 1."""
         return 1.0
 
@@ -46,7 +49,7 @@ class Exponential(Schedule):
         finite("ratio", self.ratio, minimum=0, exclusive=True, maximum=1)
         finite("floor", self.floor, minimum=0)
 
-    def factor(self, epoch: int, first: float) -> float:
+    def factor(self, epoch: float, first: float) -> float:
         """Return ratio ** epoch, no more steps being taken once the rate is at most the floor."""
         if self.floor > 0 and self.ratio < 1:
             # The first epoch whose rate is at most the floor is the last that the ratio is applied for.
@@ -72,7 +75,30 @@ class Cosine(Schedule):
         positive_integer("epochs", self.epochs)
         finite("final", self.final, minimum=0, maximum=1)
 
-    def factor(self, epoch: int, first: float) -> float:
+    def factor(self, epoch: float, first: float) -> float:
         """Return the cosine at this epoch, ``final`` after the last."""
         place = min(1.0, epoch / self.epochs)
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * place)) / 2
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Linear(Schedule):
+    """The rate falls to 0 over ``epochs`` epochs, a little after each update.
+
+    Examples
+    --------
+    >>> Linear(epochs=10).factor(2.5, 0.1)
+    0.75
+    """
+
+    by_update: ClassVar[bool] = True
+
+    epochs: int
+
+    def __post_init__(self) -> None:
+        positive_integer("epochs", self.epochs)
+
+    def factor(self, epoch: float, first: float) -> float:
+        """Return the share of the epochs that is left."""
+        return max(0.0, 1.0 - epoch / self.epochs)

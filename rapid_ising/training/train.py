@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from rapid_ising.backend import Backend
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
 from rapid_ising.models import Model
+from rapid_ising.models.centring import centred_step
 from rapid_ising.plain import plain
 from rapid_ising.training.callbacks import Callback
 from rapid_ising.training.checkpoint import Snapshot
@@ -28,7 +30,7 @@ from rapid_ising.training.progress import EpochBar
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.typing import States
-from rapid_ising.validation import TRAINING, Seed, generator, positive_integer, rectangular, spins
+from rapid_ising.validation import TRAINING, Seed, finite, generator, positive_integer, rectangular, spins
 
 
 def train(
@@ -45,6 +47,7 @@ def train(
     constraint: str | Constraint | None = None,
     last_batch: LastBatch | None = None,
     centred: bool | None = None,
+    temperature: float | None = None,
     seed: Seed = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: str | os.PathLike[str] | None = None,
@@ -84,6 +87,10 @@ def train(
         Whether the data average of a short last batch is divided by its "own" size or the "nominal" one.
     centred
         Whether to follow the centred gradient, of spins counted from their means; for free weights.
+    temperature
+        The temperature at which the model is fitted to the data: both phases see the weights over it, and the
+        model at 1 is that much colder than what was fitted. Left out, the recipe's, or 1 with a negative
+        phase other than the recipe's own.
     seed
         Seeds the order of the data and all sampling. A resumed training goes on with its own numbers.
     callbacks
@@ -131,11 +138,14 @@ def train(
     if division not in ("own", "nominal"):
         raise InvalidParameterError(f"last_batch must be 'own' or 'nominal', not {division!r}")
     about_means = settings.centred if centred is None else bool(centred)
-    if about_means and not model.can_centre:
+    if about_means and not model.bias_names:
         raise InvalidParameterError(
             f"centred gradients are for free weights and biases, and a {type(model).__name__} has others: "
             "leave centred out"
         )
+    own = backend is None and negative_phase in (None, settings.negative_phase.name)
+    heat = (settings.temperature if own else 1.0) if temperature is None else temperature
+    heat = finite("temperature", heat, minimum=0, exclusive=True)
     positive_integer("checkpoint_every", checkpoint_every)
     if resume and checkpoint is None:
         raise InvalidParameterError("resume needs the checkpoint to go on from: give checkpoint=FILE")
@@ -150,6 +160,7 @@ def train(
         "constraint": plain(held),
         "last_batch": division,
         "centred": about_means,
+        "temperature": heat,
     }
     run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
     if run.checkpoint is not None:
@@ -167,8 +178,10 @@ def train(
         if earlier.stopped_early and any([callback.on_epoch_end(run) for callback in callbacks]):
             run.stopped = "early"
             return run
+        model.temperature = heat
     else:
         held.start(model)
+        model.rescale(heat / model.temperature)
 
     last = Snapshot.take(run, steps, phase, rng)
     nominal = min(size, len(rows)) if division == "nominal" else None
@@ -180,6 +193,7 @@ def train(
                 rate = steps.rate(epoch)
                 steps.begin_epoch(epoch)
                 order = rng.permutation(len(rows))
+                model.rescale(1 / heat)
                 # An overflow is raised after the step, with what to do about it.
                 with np.errstate(over="ignore", invalid="ignore"):
                     for start in range(0, len(rows), size):
@@ -188,12 +202,17 @@ def train(
                         positive = model.statistics(chains, nominal)
                         negative = phase.statistics(model, chains, rng)
                         gradient = model.gradient(positive, negative)
+                        if steps.schedule.by_update:
+                            rate = steps.rate(epoch + start / len(rows))
+                        ascend = partial(steps.step, model.parameters, rate=rate)
                         if about_means:
-                            gradient = model.centred(gradient, positive, negative)
-                        steps.step(model.parameters, gradient, rate)
+                            centred_step(model, gradient, (positive, negative), ascend)
+                        else:
+                            ascend(gradient)
                         _check_finite(model, epoch + 1, rate)
                         held.after_update(model)
                 held.after_epoch(model)
+                model.rescale(heat)
                 spent = run.seconds + time.perf_counter() - began
                 run.history.append({"epoch": epoch + 1, "seconds": spent, "learning_rate": rate})
                 stop = any([callback.on_epoch_end(run) for callback in callbacks])
@@ -214,6 +233,7 @@ def train(
         if run.stopped in ("running", "interrupted"):
             # The update that was under way may be half done: go back to the last whole epoch.
             last.put_back(run, steps, phase, rng)
+        model.temperature = heat
         if run.checkpoint is not None and run.epochs != saved:
             last.write(run.checkpoint, facts)
     return run

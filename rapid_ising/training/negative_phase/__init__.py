@@ -11,8 +11,12 @@ from rapid_ising.training.negative_phase.contrastive_divergence import (
     PersistentContrastiveDivergence as PersistentContrastiveDivergence,
 )
 from rapid_ising.training.negative_phase.exact import ExactExpectation as ExactExpectation
+from rapid_ising.training.negative_phase.langevin import Langevin as Langevin
+from rapid_ising.training.negative_phase.mixture import Mixture as Mixture
 from rapid_ising.training.negative_phase.parallel_tempering import ParallelTempering as ParallelTempering
 from rapid_ising.training.negative_phase.patterns import PatternCorrelations as PatternCorrelations
+from rapid_ising.training.negative_phase.simulated_tempering import SimulatedTempering as SimulatedTempering
+from rapid_ising.training.negative_phase.wang_landau import WangLandau as WangLandau
 from rapid_ising.training.parts import as_part
 
 NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
@@ -21,6 +25,9 @@ NEGATIVE_PHASES: dict[str, type[NegativePhase]] = {
     PersistentContrastiveDivergence.name: PersistentContrastiveDivergence,
     ExactExpectation.name: ExactExpectation,
     ParallelTempering.name: ParallelTempering,
+    SimulatedTempering.name: SimulatedTempering,
+    WangLandau.name: WangLandau,
+    Langevin.name: Langevin,
 }
 """The methods that need no argument, by name."""
 

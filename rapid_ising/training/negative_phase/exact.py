@@ -17,12 +17,13 @@ from rapid_ising.typing import Floats
 @final
 @dataclasses.dataclass
 class ExactExpectation(NegativePhase):
-    """The model's averages by summing over every state of the smaller layer.
+    """The model's averages by summing over every state, one layer summed out where there are layers.
 
     Raises
     ------
     ProblemTooLargeError
-        If the smaller layer has more than 22 spins.
+        If there are more than 26 spins, and more than 22 in the smaller of two layers; the odd and the even
+        layers of a deep machine make two.
 
     Examples
     --------
@@ -36,7 +37,8 @@ class ExactExpectation(NegativePhase):
         check_enumerable(model.ising())
 
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        moments = enumerate_model(model.ising()).moments()
+        # Two layers need no other pairs than those between them.
+        moments = enumerate_model(model.ising()).moments(whole=len(model.layers) != 2)
         means = moments.means.astype(model.dtype)
         pairs = moments.pairs.astype(model.dtype)
         return MomentStatistics(means, pairs, model.layers)

@@ -1,0 +1,158 @@
+"""Simulated tempering: each chain walks over a ladder of temperatures, and is read when it is at beta = 1."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from rapid_ising.errors import InvalidParameterError
+from rapid_ising.models import Model
+from rapid_ising.models.statistics import Statistics
+from rapid_ising.training.negative_phase.base import NegativePhase
+from rapid_ising.training.negative_phase.parallel_tempering import ParallelTempering
+from rapid_ising.typing import Floats, Reals
+from rapid_ising.validation import finite, positive_integer
+
+
+@final
+@dataclasses.dataclass
+class SimulatedTempering(NegativePhase):
+    r"""Persistent chains whose inverse temperature is a random variable too, on a ladder of R values.
+
+    .. math:: P(s, r) \propto e^{g_r - \beta_r E(s)}, \quad
+              P(r | s) = \frac{e^{g_r - \beta_r E(s)}}{\sum_q e^{g_q - \beta_q E(s)}}
+
+    A Gibbs step at the chain's temperature is followed by a draw of r from P(r | s). All temperatures are
+    equally likely where g_r = -log Z(beta_r); states read at beta = 1 have the model's law for any g. The
+    weights are learned: before training from the mean energies, as d(-log Z) / d beta = <E>, then by
+
+    .. math:: g_r \leftarrow g_r - \gamma_t \min\left( R \, \overline{P(r | s)} - 1, 1 \right)
+
+    after each step t, with averages over the chains and a rate of 1 / t that stays once it is down at
+    ``rate``. Marinari and Parisi, Europhys. Lett. 19, 451 (1992), reference 7 of arXiv:1910.01592; the
+    averages of P(r | s), Tan, J. Comput. Graph. Stat. 26, 54 (2017).
+
+    Parameters
+    ----------
+    betas
+        How many temperatures, evenly spaced in beta from 0 to 1, or the increasing inverse temperatures
+        themselves, the last one 1.
+    chains
+        The number of chains.
+    reads
+        The states at beta = 1 that make an update: steps are taken until there are as many.
+    rate
+        The rate at which g follows the model as it trains.
+    burn_in
+        The steps at each temperature before training.
+    max_steps
+        The most steps of one update.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an option is out of its range, or if ``max_steps`` are not enough.
+
+    Examples
+    --------
+    >>> SimulatedTempering(betas=5, chains=20, reads=100).reads
+    100
+    """
+
+    name: ClassVar[str] = "simulated-tempering"
+
+    betas: int | Sequence[float] = 10
+    chains: int = 128
+    reads: int = 256
+    rate: float = 0.1
+    burn_in: int = 20
+    max_steps: int = 1000
+    steps: int = dataclasses.field(default=0, init=False, repr=False)
+    """The steps of the last update."""
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
+    _rungs: Any = dataclasses.field(default=None, init=False, repr=False)
+    _weights: Any = dataclasses.field(default=None, init=False, repr=False)
+    _steps: int = dataclasses.field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for option in ("chains", "reads", "burn_in", "max_steps"):
+            positive_integer(option, getattr(self, option))
+        finite("rate", self.rate, minimum=0, maximum=1, exclusive=True)
+        _ = self.ladder
+
+    @property
+    def ladder(self) -> Reals:
+        """The inverse temperatures, increasing to 1."""
+        return ParallelTempering(self.betas).ladder
+
+    def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
+        ladder = self.ladder
+        chains = model.random_chains(self.chains, rng)
+        self._chains = chains.copy()
+        # As many chains stay at each temperature as the ladder is gone up.
+        self._rungs = np.arange(self.chains) % len(ladder)
+        means = np.zeros(len(ladder))
+        for rung, beta in enumerate(ladder):
+            for step in range(self.burn_in):
+                chains, energies = model.tempered_step(chains, float(beta), rng)
+                # The mean over the second half of the steps.
+                if step >= self.burn_in // 2:
+                    means[rung] += energies.mean() / (self.burn_in - self.burn_in // 2)
+            self._chains[self._rungs == rung] = chains[self._rungs == rung]
+        areas = np.diff(ladder) * (means[:-1] + means[1:]) / 2
+        self._weights = np.concatenate([[0.0], np.cumsum(areas)])
+        self._steps = 0
+
+    def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        ladder = self.ladder
+        coldest = len(ladder) - 1
+        self._chains = self._chains.copy()
+        found: list[Floats] = []
+        count = self.steps = 0
+        while count < self.reads:
+            if self.steps == self.max_steps:
+                raise InvalidParameterError(
+                    f"simulated tempering came to beta = 1 {count} times in {self.steps} steps of "
+                    f"{self.chains} chains, and {self.reads} are needed: give more than {len(ladder)} betas"
+                )
+            energies = np.empty(self.chains)
+            for rung in np.unique(self._rungs):
+                here = self._rungs == rung
+                self._chains[here], energies[here] = model.tempered_step(
+                    self._chains[here], float(ladder[rung]), rng
+                )
+            law = self._law(ladder, energies)
+            points = rng.random((self.chains, 1))
+            self._rungs = (law.cumsum(axis=1)[:, :-1] < points).sum(axis=1)
+            cold = self._chains[self._rungs == coldest]
+            found.append(cold)
+            count += len(cold)
+            self.steps += 1
+            self._steps += 1
+            excess = np.minimum(len(ladder) * law.mean(axis=0) - 1, 1.0)
+            self._weights = self._weights - max(1 / self._steps, self.rate) * excess
+        return model.statistics(np.concatenate(found))
+
+    def _law(self, ladder: Reals, energies: Reals) -> Reals:
+        """Return P(r | s) of each chain, shape (n, R)."""
+        exponents = self._weights - np.outer(energies, ladder)
+        law: Reals = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+        law /= law.sum(axis=1, keepdims=True)
+        return law
+
+    def state(self) -> dict[str, Floats]:  # noqa: D102
+        return {
+            "chains": self._chains.copy(),
+            "rungs": self._rungs.astype(np.float64),
+            "weights": self._weights.copy(),
+            "steps": np.array([self._steps], np.float64),
+        }
+
+    def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
+        self._chains = state["chains"].copy()
+        self._rungs = state["rungs"].astype(np.intp)
+        self._weights = state["weights"].copy()
+        self._steps = int(state["steps"][0])
