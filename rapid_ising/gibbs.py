@@ -129,9 +129,9 @@ def _block_sweeps(
     held[free] = False
     for _ in range(sweeps):
         drawn = sample_spins(model.couplings.across(first, 0, 1) + fields[cut:], beta, rng)
-        second = np.where(held[cut:], second, drawn)
+        second = np.where(held[cut:], second, drawn) if held.any() else drawn
         drawn = sample_spins(model.couplings.across(second, 1, 0) + fields[:cut], beta, rng)
-        first = np.where(held[:cut], first, drawn)
+        first = np.where(held[:cut], first, drawn) if held.any() else drawn
         limit.check("Gibbs sampling")
     return np.hstack([first, second]).astype(np.int8)
 

@@ -364,3 +364,10 @@ class TestRefusals:
         forward = annealed_importance(MODELS[0], chains=5, betas=5, seed=0)
         with pytest.raises(DeadlineExceededError, match="annealed importance sampling"):
             reverse_annealed_importance(MODELS[0], forward, equilibration=10**6, seed=0, deadline=0.05)
+
+
+def test_a_model_that_diverged_is_refused_in_time() -> None:
+    """Its path is longer than any schedule could pass."""
+    model = RBM(30, 30, seed=0, weight_std=1e9, dtype=np.float64)
+    with pytest.raises(InvalidParameterError, match="the model is too cold, or its training diverged"):
+        annealed_importance(model, chains=10, betas=10, seed=0)

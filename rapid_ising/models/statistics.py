@@ -69,6 +69,10 @@ class SampleStatistics(Statistics):
         if weights is not None:
             self._weights = (len(weights) * weights / weights.sum()).astype(real)[:, np.newaxis]
 
+    def weighted(self, weights: Floats) -> SampleStatistics:
+        """Return the averages over the same rows with weights, shape (n,)."""
+        return SampleStatistics(self._layers, weights=weights)
+
     def _weighted(self, layer: int) -> Floats:
         rows = self._layers[layer]
         return rows if self._weights is None else rows * self._weights

@@ -107,8 +107,7 @@ class WangLandau(NegativePhase):
         weights = np.exp(log_weights - log_weights.max())
         weights /= weights.sum()
         self.effective_sample_size = float(1 / np.square(weights).sum())
-        drawn = rng.choice(len(states), size=len(states), p=weights)
-        return model.statistics(states[np.ix_(drawn, model.carried)].astype(model.dtype))
+        return model.statistics(states[:, model.carried].astype(model.dtype)).weighted(weights)
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
         return {"states": self._states.astype(np.float64), "log_density": self._log_density.copy()}
