@@ -575,7 +575,7 @@ def test_the_likelihood_recipe_explains_the_stripes() -> None:
     """Median of seeds, calibrated: at least -4.0 nats in training and -5.5 held out, distance 0 at T = 0."""
     found = []
     for seed in range(5):
-        model = ri.PatternRBM(16, 1000, 8, seed=seed, amplitude=0.1)
+        model = ri.PatternRBM(16, 300, 8, seed=seed)
         ri.train(model, STRIPES.train, recipe="likelihood", seed=seed, progress=False)
         model.rescale(ri.best_temperature(model, STRIPES.train, bounds=(0.3, 3), points=5)[0])
         measured = ri.evaluate(model, STRIPES)
