@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Histories: TypeAlias = Mapping[str, Sequence[Mapping[str, float]]]
 """The history of each training, by its label."""
+Curves: TypeAlias = Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]]
+"""Of each method, by its label, the places (n,) and the values of several runs there, (runs, n)."""
 
 LOG_LIKELIHOOD = "log_likelihood_test"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -29,6 +32,11 @@ PIXELS = {-1: (1.0, 1.0, 1.0), 0: (0.80, 0.80, 0.78), 1: (0.15, 0.16, 0.20)}
 """White, grey for an erased pixel, and ink."""
 GREY = "#666666"
 DPI = 150
+NARROW = 7.0
+"""Inches across a figure that a phone should still show legibly."""
+Style: TypeAlias = Literal["-", "--", ":"]
+STYLES: tuple[Style, ...] = ("-", "--", ":")
+"""One line style a round of colours."""
 
 
 def require_matplotlib() -> None:
@@ -90,12 +98,7 @@ def training_figure(
     from matplotlib.figure import Figure
 
     pictures = {label: _images(label, rows, shape) for label, rows in grid.items()}
-    counts = [len(rows) for rows in pictures.values()]
-    if len(set(counts)) > 1 or 0 in counts:
-        raise InvalidDataError(
-            f"the rows of the grid have {', '.join(map(str, counts))} images: give each the same number, "
-            "at least one"
-        )
+    _same_count(pictures)
     colours = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(histories)}
     likelihoods = any(LOG_LIKELIHOOD in record for history in histories.values() for record in history)
     heights = [4.2, 0.5 + 0.75 * len(pictures)] if pictures else [4.2]
@@ -109,6 +112,125 @@ def training_figure(
     if title:
         figure.suptitle(title, fontsize=13, fontweight="bold")
     return figure
+
+
+def curves_figure(
+    panels: Mapping[str, Curves],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str = "",
+    log_x: bool = True,
+    ticks: Mapping[float, str] | None = None,
+    reference: tuple[float, str] | None = None,
+) -> Figure:
+    """Return a figure of several runs of several methods: medians as lines, the middle halves as bands.
+
+    Parameters
+    ----------
+    panels
+        The curves of each panel, by its title; panels stand one below the other, and a label has one colour
+        in all of them.
+    x_label, y_label
+        What the axes show.
+    title
+        The heading.
+    log_x
+        Whether places are on a logarithmic axis.
+    ticks
+        The labels of places, where they are not numbers like others.
+    reference
+        A height with its name, drawn as a dotted line.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    InvalidDataError
+        If the values do not fit their places.
+
+    Examples
+    --------
+    >>> figure = curves_figure(
+    ...     {"held out": {"RAPID": ([1, 10], [[0.4, 0.2], [0.5, 0.1]])}}, x_label="epoch", y_label="distance"
+    ... )
+    >>> figure.axes[0].lines[0].get_ydata()
+    array([0.45, 0.15])
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import LogFormatter
+
+    labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
+    colours = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+    styles = {label: STYLES[i // len(COLOURS) % len(STYLES)] for i, label in enumerate(labels)}
+    figure = Figure(figsize=(NARROW, 0.9 + 2.9 * len(panels)), dpi=DPI)
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
+    places = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, curves) in zip(places, panels.items(), strict=True):
+        if log_x:
+            axes.set_xscale("log")
+        for label, (x, values) in curves.items():
+            _band(axes, label, x, values, colours[label], styles[label])
+        if reference is not None:
+            _reference(axes, *reference)
+        axes.set_ylim(bottom=min(0.0, axes.dataLim.ymin) - 0.02 * axes.dataLim.height)
+        axes.set_ylabel(y_label)
+        axes.set_title(name, fontsize=11)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+        axes.set_axisbelow(True)
+    places[-1].set_xlabel(x_label)
+    if ticks is not None:
+        places[-1].set_xticks(list(ticks), list(ticks.values()))
+        places[-1].minorticks_off()
+    elif log_x:
+        places[-1].xaxis.set_major_formatter(LogFormatter())
+        places[-1].xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    handles = [
+        Line2D([], [], color=colours[label], linestyle=styles[label], linewidth=2, label=label)
+        for label in labels
+    ]
+    if title:
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+    if handles:
+        columns = min(3, len(handles))
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    return figure
+
+
+def images_figure(
+    grid: Mapping[str, npt.ArrayLike], shape: tuple[int, int], *, title: str = "", columns: Sequence[str] = ()
+) -> Figure:
+    """Return a figure of rows of images, as below the curves of ``training_figure``.
+
+    Examples
+    --------
+    >>> len(images_figure({"given": np.zeros((3, 4)), "true": np.ones((3, 4))}, (2, 2)).axes)
+    6
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    pictures = {label: _images(label, rows, shape) for label, rows in grid.items()}
+    _same_count(pictures)
+    count = len(next(iter(pictures.values())))
+    # As high as the images are wide, beside labels.
+    row = min(0.7, 0.78 * NARROW / count * shape[0] / shape[1])
+    figure = Figure(figsize=(NARROW, 0.3 + row * len(pictures)), dpi=DPI)
+    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
+    if title:
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+    _grid(figure, pictures, {}, columns)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
@@ -126,6 +248,30 @@ def _images(label: str, rows: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDAr
             "pixels, each -1, 0 or +1, are needed"
         )
     return images.astype(np.int8).reshape(-1, *shape)
+
+
+def _same_count(pictures: Mapping[str, npt.NDArray[Any]]) -> None:
+    counts = [len(rows) for rows in pictures.values()]
+    if len(set(counts)) > 1 or 0 in counts:
+        raise InvalidDataError(
+            f"the rows of the grid have {', '.join(map(str, counts))} images: give each the same number, "
+            "at least one"
+        )
+
+
+def _band(axes: Axes, label: str, x: npt.ArrayLike, values: npt.ArrayLike, colour: str, style: Style) -> None:
+    """Draw the median of several runs, and a band from the first to the third quartile."""
+    places, runs = rectangular(f"the places of {label!r}", x), rectangular(f"the values of {label!r}", values)
+    if places.ndim != 1 or runs.ndim != 2 or runs.shape[1] != len(places) or not runs.size:
+        raise InvalidDataError(
+            f"the values of {label!r} have shape {runs.shape} where one row a run of {len(places)} places "
+            "is needed"
+        )
+    low, middle, high = np.quantile(runs, (0.25, 0.5, 0.75), axis=0)
+    marker = "o" if len(places) < 12 else None
+    axes.plot(places, middle, color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=3.5)
+    if len(runs) > 1:
+        axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
 def _curves(
@@ -215,7 +361,7 @@ def _reference(axes: Axes, height: float, label: str) -> None:
 
 
 def _grid(
-    figure: SubFigure,
+    figure: Figure | SubFigure,
     pictures: Mapping[str, npt.NDArray[Any]],
     colours: Mapping[str, str],
     columns: Sequence[str],

@@ -25,10 +25,21 @@ def write(
     path: str | os.PathLike[str], kind: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> None:
     """Write arrays and facts to ``path``; an earlier file stays whole until the new one is complete."""
-    target = Path(path)
     told = {"kind": kind, "version": __version__, **facts}
     header = {KEY: json.dumps(told, sort_keys=True, default=_plain)}
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=header)
+    write_bytes(path, content)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file, whole or not at all: an earlier one stays until the new one is complete.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written.
+    """
+    target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
@@ -40,6 +51,7 @@ def write(
         raise CheckpointError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+    return target
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from rapid_ising.cli.backends import backends
 from rapid_ising.cli.demo import demo
 from rapid_ising.cli.options import ERROR, INTERRUPTED
 from rapid_ising.cli.reconstruct import reconstruct
+from rapid_ising.cli.reproduce import reproduce
 from rapid_ising.cli.sample import sample
 from rapid_ising.cli.train import train
 from rapid_ising.errors import RapidIsingError
@@ -56,7 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (train, sample, reconstruct, backends, demo):
+for command in (train, sample, reconstruct, backends, demo, reproduce):
     app.command(no_args_is_help=False)(command)
 
 

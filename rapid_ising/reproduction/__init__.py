@@ -1,0 +1,1 @@
+"""The figures of arXiv:1910.01592 and the claims around them, measured again: one file a study."""

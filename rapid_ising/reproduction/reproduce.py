@@ -1,0 +1,108 @@
+"""From the names of studies to their results: what is missing is computed, the rest is taken from disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from rapid_ising.datasets.mnist_files import DATA_FOLDER
+from rapid_ising.errors import RapidIsingError
+from rapid_ising.reproduction.progress import TaskBar
+from rapid_ising.reproduction.results import Store
+from rapid_ising.reproduction.study import Scale, Study
+from rapid_ising.reproduction.task import Result, Task
+from rapid_ising.reproduction.workers import results_of
+
+RESULTS = "results"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The results of some studies at one scale."""
+
+    scale: Scale
+    seed: int
+    workers: int
+    results: dict[str, list[Result]]
+    """What each study has, by its name on the command line."""
+    left_out: dict[str, str]
+    """Why a study was left out."""
+    seconds: float
+    """How long this run took by the clock."""
+
+    @property
+    def every(self) -> list[Result]:
+        """Every result once, also where two studies share it."""
+        return list({result.task.key: result for found in self.results.values() for result in found}.values())
+
+    @property
+    def failed(self) -> list[Result]:
+        """The results that are errors."""
+        return [result for result in self.every if result.error is not None]
+
+
+def reproduce(
+    studies: Mapping[str, Study],
+    out: Path,
+    *,
+    scale: Scale = "quick",
+    seed: int = 0,
+    workers: int = 1,
+    data: Path | None = None,
+    fresh: bool = False,
+    keep: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Do the tasks of studies, but for those whose results are there already.
+
+    Parameters
+    ----------
+    studies
+        The studies by name.
+    out
+        The folder; results go to its folder ``results``, each as soon as it is there.
+    scale, seed, data
+        As in ``Study.tasks``.
+    workers
+        How many processes work at once, each with one thread, so that sums are rounded alike whatever the
+        number of cores.
+    fresh
+        Whether everything is computed anew.
+    keep
+        Whether results that other code made are used too.
+    progress
+        Whether to show a progress bar on standard error.
+    """
+    began = time.perf_counter()
+    wanted, left_out = _tasks(studies, scale, seed, data)
+    store = Store(out / RESULTS, keep)
+    todo = {task.key: task for tasks in wanted.values() for task in tasks}
+    found = {} if fresh else {key: result for key, task in todo.items() if (result := store.get(task))}
+    missing = [task for key, task in todo.items() if key not in found]
+    environment = {} if data is None else {DATA_FOLDER: os.fspath(data.absolute())}
+    with TaskBar(sum(task.cost for task in missing), len(missing), progress) as bar:
+        for result in results_of(missing, workers=workers, environment=environment):
+            store.put(result)
+            found[result.task.key] = result
+            bar.advance(result.task.cost)
+    results = {name: [found[task.key] for task in tasks] for name, tasks in wanted.items()}
+    return Outcome(scale, seed, workers, results, left_out, time.perf_counter() - began)
+
+
+def _tasks(
+    studies: Mapping[str, Study], scale: Scale, seed: int, data: Path | None
+) -> tuple[dict[str, list[Task]], dict[str, str]]:
+    """Return the tasks of each study, and of those that cannot be done the reason."""
+    wanted: dict[str, list[Task]] = {}
+    left_out: dict[str, str] = {}
+    for name, study in studies.items():
+        try:
+            wanted[name] = study.tasks(scale, seed, data)
+        except RapidIsingError as error:
+            left_out[name] = str(error)
+    return wanted, left_out
