@@ -60,7 +60,7 @@ def train(
         bool,
         typer.Option(
             "--from-data",
-            help="Start at the means of the data, and patterns at their leading components (rbm, pattern-rbm).",
+            help="Start at the means of the data, patterns at their leading components (rbm, pattern-rbm).",
         ),
     ] = False,
     negative_phase: Annotated[
@@ -239,7 +239,7 @@ def _show(run: TrainingRun, data: Dataset, measured: Evaluation, out: Path) -> N
     )
     if run.model.temperature > 1:
         console.print(
-            f"The model is {run.model.temperature:g} times colder than what was fitted to the data, so that it "
-            f"recalls images. For samples like the data ask at --beta {1 / run.model.temperature:g}."
+            f"The model is {run.model.temperature:g} times colder than what was fitted to the data, so that "
+            f"it recalls images. For samples like the data ask at --beta {1 / run.model.temperature:g}."
         )
     console.print(f"model: {out}", soft_wrap=True)
