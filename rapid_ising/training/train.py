@@ -68,8 +68,8 @@ def train(
     data
         Rows of spins, shape (n, V), or images (n, rows, columns).
     negative_phase
-        "patterns", "cd", "pcd", "parallel-tempering", "simulated-tempering", "wang-landau", "langevin", "exact",
-        or a NegativePhase with its own options.
+        "patterns", "cd", "pcd", "parallel-tempering", "simulated-tempering", "wang-landau", "langevin",
+        "exact", or a NegativePhase with its own options.
     backend
         A machine whose samples are the negative phase: a name, a Backend or any ``dimod.Sampler``. Short for
         ``negative_phase=BackendSamples(backend)``.
