@@ -14,6 +14,7 @@ SAYS = {
     "03_any_dimod_sampler": "asked with: {'num_reads': 200, 'beta': 2.0, 'seed': 0}",
     "04_write_your_own_backend": "0.000 of held-out pixels wrong",
     "05_checkpoints_and_resume": "the same bits: True",
+    "06_other_machines": "zero temperature: 0.000 (training)",
 }
 
 
