@@ -11,7 +11,7 @@ import rapid_ising as ri
 
 
 def kings_graph(side: int) -> nx.Graph[tuple[int, int]]:
-    """Return the graph of a king's moves, as CMOS annealers have it; its inner spins, first, see the image."""
+    """Return the graph of a king's moves, as CMOS annealers have it; its inner spins, first, are pixels."""
     cells = [(row, column) for row in range(side) for column in range(side)]
     border = {cell for cell in cells if {0, side - 1} & set(cell)}
     graph: nx.Graph[tuple[int, int]] = nx.Graph()
