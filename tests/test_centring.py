@@ -84,8 +84,8 @@ def test_centring_reaches_a_better_model_of_data_with_means() -> None:
     assert likelihood(True) > likelihood(False)
 
 
-def test_models_of_patterns_have_no_centred_gradient() -> None:
-    with pytest.raises(InvalidParameterError, match="centred gradients are for free weights"):
+def test_models_without_free_biases_have_no_centred_gradient() -> None:
+    with pytest.raises(InvalidParameterError, match="has no centred gradient"):
         ri.train(pattern_rbm(), IMAGES, centred=True, progress=False)
 
 
@@ -94,6 +94,7 @@ def test_an_optimizer_that_scales_each_step_stays_on_course() -> None:
     rng = np.random.default_rng(1)
     data = np.where(rng.random((600, 14)) < 0.05, 1, -1)
     data[:300, :4] = np.where(rng.random((300, 1)) < 0.5, 1, -1)
+    before = ri.log_likelihood(ri.RBM(14, 30, seed=2, dtype=np.float64), data)
     found = []
     for centred in (True, False):
         model = ri.RBM(14, 30, seed=2, dtype=np.float64)
@@ -102,4 +103,4 @@ def test_an_optimizer_that_scales_each_step_stays_on_course() -> None:
             centred=centred, seed=2, progress=False,
         )  # fmt: skip
         found.append(ri.log_likelihood(model, data))
-    assert found[0] > found[1] - 0.5
+    assert min(found) > before + 4

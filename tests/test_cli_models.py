@@ -24,6 +24,7 @@ PATTERNS = ["--patterns", "3", "--biases"]
         ("boltzmann-machine", ["--hidden", "3"], {"graph": 19, "n_visible": 16}),
         ("pattern-boltzmann-machine", PATTERNS, {"n_spins": 16, "n_visible": 16, "n_patterns": 3}),
         ("deep-boltzmann-machine", ["--hidden", "6, 4"], {"sizes": [16, 6, 4]}),
+        ("pattern-rbm", ["--free-biases", "--from-data"], {"biases": "free"}),
         ("pattern-deep-boltzmann-machine", PATTERNS, {"sizes": [16, 64, 32], "biases": True}),
     ],
 )
@@ -48,6 +49,9 @@ def test_each_machine_is_trained_and_written(
         (["--model", "rbm", "--hidden", "6,4"], "a number of spins"),
         (["--hidden", "six"], "--hidden six must be a number of spins"),
         (["--model", "boltzmann-machine", "--patterns", "3"], "leave it out"),
+        (["--model", "rbm", "--free-biases"], "--free-biases is for pattern-rbm"),
+        (["--from-data", "--recipe", "paper"], "makes patterns their signs"),
+        (["--model", "boltzmann-machine", "--from-data"], "has no start at the data"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: list[str], message: str) -> None:

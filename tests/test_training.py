@@ -377,6 +377,7 @@ def test_a_run_that_was_stopped_early_stays_stopped(tmp_path: Path) -> None:
     first = ri.train(small(), STRIPES.train, callbacks=stop_at(2), **common)
     again = ri.train(small(), STRIPES.train, callbacks=stop_at(2), resume=True, **common)
     assert (first.epochs, again.epochs, again.stopped) == (2, 2, "early")
+    assert again.model.temperature == first.model.temperature == 8
     further = ri.train(small(), STRIPES.train, callbacks=stop_at(4), resume=True, **common)
     assert further.epochs == 4
 
@@ -584,3 +585,74 @@ def test_the_likelihood_recipe_explains_the_stripes() -> None:
     assert medians["log_likelihood_train"] >= -4.0
     assert medians["log_likelihood_test"] >= -5.5
     assert medians["zero_temperature_train"] == medians["zero_temperature_test"] == 0
+
+
+class Seen(ri.NegativePhase):
+    """Looks at the model when it is set up and when it is asked."""
+
+    name = "seen"
+
+    def start(self, model: ri.Model, data: Any, rng: np.random.Generator) -> None:
+        self.start_scale = float(np.abs(model.problem().couplings.to_dense()).max())
+
+    def statistics(self, model: ri.Model, chains: Any, rng: np.random.Generator) -> Any:
+        self.scale = float(np.abs(model.problem().couplings.to_dense()).max())
+        raise RuntimeError("enough")
+
+
+@pytest.mark.parametrize("options", [{"temperature": 8}, {"constraint": "signs"}], ids=["cold", "signs"])
+def test_a_negative_phase_is_set_up_for_the_model_that_is_fitted(options: dict[str, Any]) -> None:
+    model = small()
+    ri.train(model, STRIPES.train, epochs=1, seed=0, progress=False)
+    phase = Seen()
+    # A training works with a copy of the phase.
+    seen: list[Seen] = []
+    original = Seen.start
+
+    def start(self: Seen, *arguments: Any) -> None:
+        original(self, *arguments)
+        seen.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Seen, "start", start)
+        with pytest.raises(RuntimeError, match="enough"):
+            ri.train(model, STRIPES.train, negative_phase=phase, epochs=1, seed=0, progress=False, **options)
+    assert seen[0].scale == pytest.approx(seen[0].start_scale)
+
+
+def test_a_checkpoint_with_more_epochs_leaves_the_model_alone(tmp_path: Path) -> None:
+    common: dict[str, Any] = {"checkpoint": tmp_path / "run", "seed": 0, "progress": False}
+    ri.train(small(), STRIPES.train, epochs=3, **common)
+    fresh, like = small(seed=4), small(seed=4)
+    with pytest.raises(InvalidParameterError, match="has 3 epochs and 2 were asked"):
+        ri.train(fresh, STRIPES.train, epochs=2, resume=True, **common)
+    np.testing.assert_array_equal(fresh.weights, like.weights)
+    assert fresh.temperature == 1
+
+
+@pytest.mark.parametrize("beta", [1e39, 1e-46])
+def test_rescaling_out_of_range_leaves_the_model_alone(beta: float) -> None:
+    model = ri.RBM(4, 3, seed=0)
+    before = model.weights.copy()
+    with pytest.raises(InvalidParameterError, match="out of float32"):
+        model.rescale(beta)
+    np.testing.assert_array_equal(model.weights, before)
+
+
+def test_machines_start_beside_both_signs_of_a_pattern_with_free_biases() -> None:
+    model = ri.PatternRBM(16, 30, 8, biases="free", seed=0)
+    model.parameters["visible_biases"][:] = np.random.default_rng(0).normal(0, 1, 16)
+    starts: set[bytes] = set()
+
+    class Watched(ri.LocalBackend):
+        name = "watched"
+        capabilities = ri.Capabilities(initial_states=True)
+
+        def _draw(self, request: ri.Request) -> Any:
+            assert request.initial_states is not None
+            starts.update(row.tobytes() for row in request.initial_states)
+            return request.initial_states, {}
+
+    ri.BackendSamples(Watched(), num_reads=64).statistics(model, model.states(), np.random.default_rng(0))
+    assert starts == {row.tobytes() for row in model.relaxed(model.states())}
+    assert len(model.states()) == 16

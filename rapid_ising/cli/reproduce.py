@@ -78,7 +78,9 @@ def reproduce(
         )
     except KeyboardInterrupt:
         remarks().print(
-            f"interrupted: finished tasks are kept in {folder}; the same command goes on", soft_wrap=True
+            f"interrupted: finished tasks are kept in {folder}; the same command"
+            f"{' without --fresh' if fresh else ''} goes on",
+            soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED) from None
     elements = page(wanted, outcome)

@@ -54,7 +54,16 @@ def train(
         int | None, typer.Option(help=f"How many patterns, for pattern models; {PATTERNS} when left out.")
     ] = None,
     biases: Annotated[
-        bool, typer.Option("--biases", help="Give a pattern model biases; the others have them anyway.")
+        bool,
+        typer.Option(
+            "--biases", help="Give a pattern model biases by clamped spins; the others have them anyway."
+        ),
+    ] = False,
+    free_biases: Annotated[
+        bool,
+        typer.Option(
+            "--free-biases", help="Give a pattern-rbm biases of their own instead of clamped spins."
+        ),
     ] = False,
     from_data: Annotated[
         bool,
@@ -114,7 +123,9 @@ def train(
             f"--backend {backend} is itself the negative phase: leave --negative-phase out"
         )
     data = load(dataset)
-    trained = _new_model(model, data.images.shape[1], hidden, patterns, biases, seed)
+    trained = _new_model(model, data.images.shape[1], hidden, patterns, biases, free_biases, seed)
+    if from_data and recipe == "paper":
+        raise InvalidParameterError("the paper's recipe makes patterns their signs: leave --from-data out")
     if from_data and not resume:
         start_from_data(trained, data.train, seed=seed)
     machine = chosen_backend(backend, backend_option)
@@ -167,10 +178,14 @@ class _LastRun:
 
 
 def _new_model(
-    name: str, pixels: int, hidden: str | None, patterns: int | None, biases: bool, seed: int
+    name: str, pixels: int, hidden: str | None, patterns: int | None, biases: bool, free: bool, seed: int
 ) -> Model:
-    from rapid_ising.models import MODELS, GraphModel, LayeredModel, PatternModel
+    from rapid_ising.models import MODELS, GraphModel, LayeredModel, PatternModel, PatternRBM
 
+    if free and (biases or name != PatternRBM.name):
+        raise InvalidParameterError(
+            f"--free-biases is for pattern-rbm, without --biases, and the model is {name}: leave one out"
+        )
     if name not in MODELS:
         raise UnknownNameError.among("model", name, MODELS)
     kind = MODELS[name]
@@ -184,7 +199,7 @@ def _new_model(
     options: dict[str, Any] = {"n_visible": pixels} if issubclass(kind, GraphModel) else {}
     if issubclass(kind, PatternModel):
         arguments.append(PATTERNS if patterns is None else patterns)
-        options["biases"] = biases
+        options["biases"] = "free" if free else biases
     elif patterns is not None:
         raise InvalidParameterError(
             f"--patterns is for models built from patterns and the model is {name}: leave it out"

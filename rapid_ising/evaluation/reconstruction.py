@@ -79,7 +79,7 @@ def hamming_distance(
     steps
         Gibbs steps in one try.
     unknown
-        What unknown pixels start at, one number or one a pixel.
+        What unknown pixels start at, as in ``Model.reconstruct``.
     tries
         Reconstructions of each image.
     seed

@@ -145,14 +145,28 @@ class Model(ABC):
         return tuple(self.parameters)
 
     def rescale(self, beta: float) -> None:
-        """Multiply the energy by ``beta``, so that the model is at 1 what it was at ``beta``."""
+        """Multiply the energy by ``beta``, so that the model is at 1 what it was at ``beta``.
+
+        ``temperature`` follows: a later training starts from what the last one fitted, without the factor. To
+        train on from here set ``temperature`` to 1.
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``beta`` is not positive, or takes the parameters out of their type's range.
+        """
         factor = finite("beta", beta, minimum=0, exclusive=True)
-        for name in self.linear_names:
-            self.parameters[name] *= self.dtype.type(factor)
+        with np.errstate(all="ignore"):
+            scaled = {name: self.parameters[name] * self.dtype.type(factor) for name in self.linear_names}
+        whole = all(np.isfinite(array).all() for array in scaled.values())
+        if not whole or not self.dtype.type(factor):
+            raise InvalidParameterError(f"beta = {factor:g} takes the parameters out of {self.dtype.name}")
+        for name, array in scaled.items():
+            self.parameters[name][...] = array
         self.temperature *= factor
 
     def states(self) -> Floats:
-        """Return the patterns as chains (K, C), with the signs that make clamped spins +1."""
+        """Return the patterns as chains, one or two a pattern, with the signs that make clamped spins +1."""
         raise InvalidParameterError(f"a {type(self).__name__} is not built from patterns")
 
     def chains_at(self, visible: Floats) -> Floats:
@@ -243,7 +257,8 @@ class Model(ABC):
             Gibbs steps v -> h -> v from the known pixels. Known pixels are kept at each.
         unknown
             What unknown pixels start at, one number or one a pixel. 0 says nothing of a pixel; where data
-            have means, these say more.
+            have means, these say more. A machine on a graph, which draws spins one after another, takes
+            values between -1 and 1 as 0.
         backend
             A machine that samples the unknown and hidden spins with the known ones clamped, instead.
         seed, deadline

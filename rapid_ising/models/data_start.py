@@ -32,7 +32,8 @@ def start_from_data(model: Model, images: npt.ArrayLike, *, gain: float = 0.5, s
     with random orthonormal hidden directions q_k, each shared evenly between the two halves of its pattern.
     At gain 1 and with linear hidden spins this is probabilistic PCA (Tipping and Bishop, J. R. Stat. Soc. B
     61, 611 (1999)); hidden spins saturate, and half of it is the better start. Free hidden biases become
-    c = -W <v>, so that hidden spins begin even.
+    c = -W <v>, so that hidden spins begin even. An ``RBM`` keeps its weights. The constraint "signs" would
+    throw such patterns away.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def start_from_data(model: Model, images: npt.ArrayLike, *, gain: float = 0.5, s
     rows = spins("images", images, model.n_visible).astype(np.float64)
     if not len(rows):
         raise InvalidDataError("images has no rows: give at least one image")
-    strength = finite("gain", gain, minimum=0)
+    strength = finite("gain", gain, minimum=0, exclusive=True)
     means = np.clip(rows.mean(axis=0), -LARGEST_MEAN, LARGEST_MEAN)
     if isinstance(model, PatternRBM):
         _start_patterns(model, rows, strength, generator(seed, MODEL))
@@ -72,6 +73,7 @@ def start_from_data(model: Model, images: npt.ArrayLike, *, gain: float = 0.5, s
         )
     if "visible_biases" in model.parameters:
         model.parameters["visible_biases"][...] = np.arctanh(means)
+    model.temperature = 1.0
 
 
 def _start_patterns(model: PatternRBM, rows: Reals, gain: float, rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from rapid_ising.models import RBM, Model, PatternRBM, start_from_data
@@ -75,9 +76,9 @@ def pcd(
 
 
 def whole_epochs(budget: float, epoch: float) -> int:
-    """Return how many epochs of some seconds come nearest to a budget, at least one.
+    """Return how many epochs of some seconds take at least a budget.
 
     >>> whole_epochs(10.0, 3.0), whole_epochs(1.0, 3.0)
-    (3, 1)
+    (4, 1)
     """
-    return max(1, round(budget / epoch))
+    return max(1, math.ceil(budget / epoch))

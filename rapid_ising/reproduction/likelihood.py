@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+import numpy as np
+
 from rapid_ising.datasets import stripes
 from rapid_ising.evaluation import annealed_importance, bracket, log_partition, reverse_annealed_importance
 from rapid_ising.models import RBM, Model, PatternRBM
@@ -73,10 +75,11 @@ class Likelihood(Study):
         model = _trained(facts["training"], facts["hidden"], facts["seed"])
         exact = log_partition(model)
         runs = []
-        for place in range(facts["runs"]):
-            # Two independent streams a run, whatever the number of runs.
-            forward = annealed_importance(model, chains=facts["chains"], betas=facts["betas"], seed=2 * place)
-            reverse = reverse_annealed_importance(model, forward, seed=2 * place + 1)
+        # Streams of its own for each model, one after the other for its runs.
+        rng = np.random.default_rng([facts["seed"], facts["hidden"], TRAININGS.index(facts["training"])])
+        for _ in range(facts["runs"]):
+            forward = annealed_importance(model, chains=facts["chains"], betas=facts["betas"], seed=rng)
+            reverse = reverse_annealed_importance(model, forward, seed=rng)
             lower, upper = bracket(forward, reverse)
             runs.append(
                 {

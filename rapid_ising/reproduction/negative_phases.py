@@ -170,10 +170,17 @@ class NegativePhases(Study):
             f"{facts['hidden']} hidden spins, {facts['patterns']} patterns; free samples and distances of "
             "held-out images at beta = 1"
         )
-        most = max(found, key=lambda name: median([run["valid_and_distinct"] for run in found[name]]) or 0.0)
+        shares = {
+            name: median([run["valid_and_distinct"] for run in runs]) or 0.0 for name, runs in found.items()
+        }
+        most = max(shares, key=lambda name: shares[name])
         elements: list[Element] = [
             Table(columns, rows, caption),
-            Text(f"Most valid and distinct samples: {most}."),
+            *(
+                [Text(f"Most valid and distinct samples: {most}, {shares[most]:.3f}.")]
+                if shares[most]
+                else []
+            ),
         ]
         missing = {
             result.task.parameters["phase"]: result.values["left_out"]

@@ -79,7 +79,7 @@ def _how(outcome: Outcome) -> list[Element]:
         f"{len(outcome.failed)} failed",
         "CPU time": f"{sum(result.cpu for result in every):.0f} s in all tasks, with those of earlier runs",
         "time": f"{outcome.seconds:.0f} s by the clock for this run, "
-        f"{sum(result.wall for result in every):.0f} s over all workers",
+        f"{sum(result.wall for result in every):.0f} s in all tasks, with those of earlier runs",
     }
     elements: list[Element] = [Table(["", "this page"], [[name, fact] for name, fact in facts.items()])]
     if outcome.scale == "smoke":

@@ -27,13 +27,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def quartiles(values: Sequence[float | None], digits: int = 3) -> str:
-    """Return the first and the third quartile of two numbers or more.
+    """Return the first and the third quartile of three numbers or more.
 
     >>> quartiles([0.1, 0.2, 0.3]), quartiles([0.1])
     ('0.150 to 0.250', '-')
     """
     numbers = [value for value in values if value is not None]
-    if len(numbers) < 2:
+    if len(numbers) < 3:
         return "-"
     low, high = np.quantile(numbers, (0.25, 0.75))
     return f"{number(float(low), digits)} to {number(float(high), digits)}"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 import traceback
 from typing import Any
@@ -34,6 +36,13 @@ def answer(line: str) -> dict[str, Any]:
     return {**said, "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
+def _listen(lines: queue.SimpleQueue[str]) -> None:
+    """Pass lines on; at their end the parent is gone, and whatever is under way is for nobody."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
+
+
 def main() -> None:
     """Do tasks until there are no more."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides what then.
@@ -41,8 +50,10 @@ def main() -> None:
     # Answers have the pipe for themselves: whatever else prints goes to the log.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as pipe:
         os.dup2(2, 1)
-        for line in sys.stdin:
-            print(json.dumps(answer(line), allow_nan=False), file=pipe, flush=True)
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+        while True:
+            print(json.dumps(answer(lines.get()), allow_nan=False), file=pipe, flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ THREADS = (
 """What tells the libraries under NumPy how many threads to take; read once, when they are loaded."""
 LIMIT = 4 * 3600.0
 """The seconds that one task may take."""
-COMMAND = (sys.executable, "-m", "rapid_ising.reproduction.worker")
+COMMAND = (sys.executable, "-P", "-m", "rapid_ising.reproduction.worker")
 
 
 def results_of(
@@ -58,7 +58,9 @@ def results_of(
     """
     waiting = sorted(tasks, key=lambda task: -task.cost)
     answers: queue.Queue[tuple[_Worker, str]] = queue.Queue()
-    variables = {**os.environ, **dict.fromkeys(THREADS, "1"), **(environment or {})}
+    # Workers import what this process does, and nothing from the current folder.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    variables = {**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1"), **(environment or {})}
     with contextlib.ExitStack() as running:
         busy: dict[_Worker, Task] = {}
 
@@ -79,6 +81,7 @@ def results_of(
                 result = Result(task, version=__version__, code=code_fingerprint(), **said)
             else:
                 result = Result(task, error=worker.last_words(limit), wall=worker.seconds)
+                worker.close()
             # The next task is under way before the caller looks at this result.
             give(worker if line else None)
             yield result
@@ -127,6 +130,10 @@ class _Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process and close its files; twice does no harm."""
         self.end()
         self._process.wait(timeout=30)
         self._reader.join(timeout=30)

@@ -92,7 +92,7 @@ class SGD(Optimizer):
     decay: float = 0.0
     schedule: Schedule = dataclasses.field(default_factory=Constant)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
+    _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check()
@@ -165,10 +165,10 @@ class Adam(Optimizer):
     decay: float = 0.0
     schedule: Schedule = dataclasses.field(default_factory=Constant)
     time: Literal["updates", "epochs"] = "updates"
-    _epoch: int = dataclasses.field(default=0, init=False, repr=False)
-    _steps: int = dataclasses.field(default=0, init=False, repr=False)
-    _means: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
-    _squares: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False)
+    _epoch: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
+    _steps: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
+    _means: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    _squares: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check()

@@ -76,8 +76,8 @@ def default(model: Model) -> Recipe:
     learned scale moves as fast as the patterns would make it.
 
     Small patterns on few pixels make fields so small that at temperature 1 an image does not decide a hidden
-    spin. Such a model is fitted at the temperature T, a power of two so that nothing is rounded, at which the
-    sum of |W| into a hidden spin at the start is at least 5,
+    spin. Such a model is fitted at the temperature T, a power of two so that nothing is rounded, at which V
+    times the root mean square of W at the start, at scale 1, is at least 5,
 
     .. math:: V a^2 T \ge 5
 

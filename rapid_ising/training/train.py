@@ -87,11 +87,13 @@ def train(
     last_batch
         Whether the data average of a short last batch is divided by its "own" size or the "nominal" one.
     centred
-        Whether to follow the centred gradient, of spins counted from their means; for free weights.
+        Whether to follow the centred gradient, of spins counted from their means; for machines of layers with
+        free biases.
     temperature
         The temperature at which the model is fitted to the data: both phases see the weights over it, and the
         model at 1 is that much colder than what was fitted. Left out, the recipe's, or 1 with a negative
-        phase other than the recipe's own.
+        phase other than the recipe's own. A model that was fitted before goes on from that fit, whatever it
+        was rescaled by since.
     seed
         Seeds the order of the data and all sampling. A resumed training goes on with its own numbers.
     callbacks
@@ -141,10 +143,10 @@ def train(
     about_means = settings.centred if centred is None else bool(centred)
     if about_means and not model.bias_names:
         raise InvalidParameterError(
-            f"centred gradients are for free weights and biases, and a {type(model).__name__} has others: "
-            "leave centred out"
+            f"this {type(model).__name__} has no centred gradient: leave centred out, or take an RBM, a "
+            "DeepBoltzmannMachine or a PatternRBM with biases='free'"
         )
-    own = backend is None and negative_phase in (None, settings.negative_phase.name)
+    own = backend is None and plain(phase) == plain(settings.negative_phase)
     heat = (settings.temperature if own else 1.0) if temperature is None else temperature
     heat = finite("temperature", heat, minimum=0, exclusive=True)
     positive_integer("checkpoint_every", checkpoint_every)
@@ -166,23 +168,37 @@ def train(
     run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
     if run.checkpoint is not None:
         _check_place(run.checkpoint, resume)
-    visible = rows.astype(model.dtype)
-    steps.start()
-    phase.start(model, visible, rng)
+    earlier = None
     if resume and run.checkpoint is not None:
         earlier = Snapshot.read(run.checkpoint, facts)
-        earlier.put_back(run, steps, phase, rng)
-        if run.epochs > total:
+        if len(earlier.history) > total:
             raise InvalidParameterError(
-                f"{run.checkpoint} has {run.epochs} epochs and {total} were asked: ask for at least as many"
+                f"{run.checkpoint} has {len(earlier.history)} epochs and {total} were asked: ask for at "
+                "least as many"
             )
-        if earlier.stopped_early and any([callback.on_epoch_end(run) for callback in callbacks]):
-            run.stopped = "early"
-            return run
+    visible = rows.astype(model.dtype)
+    steps.start()
+    untouched = {name: array.copy() for name, array in model.parameters.items()}, model.temperature
+    try:
+        # The phase is set up for the model that is fitted.
+        model.rescale(1 / model.temperature)
+        if earlier is None:
+            held.start(model)
+        phase.start(model, visible, rng)
+        if earlier is None:
+            model.rescale(heat)
+        else:
+            earlier.put_back(run, steps, phase, rng)
         model.temperature = heat
-    else:
-        held.start(model)
-        model.rescale(heat / model.temperature)
+    except BaseException:
+        for name, array in untouched[0].items():
+            model.parameters[name][...] = array
+        model.temperature = untouched[1]
+        raise
+    stopped = earlier is not None and earlier.stopped_early
+    if stopped and any([callback.on_epoch_end(run) for callback in callbacks]):
+        run.stopped = "early"
+        return run
 
     last = Snapshot.take(run, steps, phase, rng)
     nominal = min(size, len(rows)) if division == "nominal" else None

@@ -84,8 +84,9 @@ class BackendSamples(NegativePhase):
         if self.from_patterns and model.n_patterns and machine.capabilities.initial_states:
             machine = machine.for_refresh(self.sweeps)
             # In turn from a random one on, so that no pattern is favoured where the reads do not go round.
-            turns = rng.permutation(model.n_patterns)[np.arange(self.reads(model)) % model.n_patterns]
-            states = model.relaxed(model.states())[turns]
+            starts = model.relaxed(model.states())
+            turns = rng.permutation(len(starts))[np.arange(self.reads(model)) % len(starts)]
+            states = starts[turns]
         answer = machine.sample(
             model.ising(),
             num_reads=self.reads(model),

@@ -13,7 +13,7 @@ from rapid_ising.typing import Floats
 
 
 class NegativePhase(ABC):
-    """An estimate of the model's averages <h_a v_i>, <v_i>, <h_a> at beta = 1."""
+    """An estimate of the model's averages, of spins and of products of coupled spins, at beta = 1."""
 
     name: ClassVar[str]
 

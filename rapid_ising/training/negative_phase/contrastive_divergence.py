@@ -67,7 +67,7 @@ class PersistentContrastiveDivergence(NegativePhase):
 
     k: int = 10
     chains: int = 128
-    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive_integer("k", self.k)

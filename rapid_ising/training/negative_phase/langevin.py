@@ -63,9 +63,9 @@ class Langevin(NegativePhase):
     chains: int = 128
     step_size: float | None = None
     burn_in: int = 100
-    accepted: float = dataclasses.field(default=0.0, init=False, repr=False)
+    accepted: float = dataclasses.field(default=0.0, init=False, repr=False, compare=False)
     """The share of the last update's proposals that were accepted."""
-    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
     _step: float = dataclasses.field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -50,10 +50,10 @@ class ParallelTempering(NegativePhase):
     betas: int | Sequence[float] = 10
     chains: int = 64
     steps: int = 1
-    accepted: float = dataclasses.field(default=0.0, init=False, repr=False)
+    accepted: float = dataclasses.field(default=0.0, init=False, repr=False, compare=False)
     """The share of the last update's proposed exchanges that took place."""
-    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
-    _parity: int = dataclasses.field(default=0, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _parity: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive_integer("chains", self.chains)

@@ -57,13 +57,18 @@ class PatternCorrelations(NegativePhase):
     chains: int = 1
     restart: float = 1.0
     num_chains: int | None = None
-    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive_integer("gibbs_steps", self.gibbs_steps, minimum=0)
         positive_integer("chains", self.chains)
         if self.num_chains is not None:
             positive_integer("num_chains", self.num_chains)
+            if self.chains != 1:
+                raise InvalidParameterError(
+                    f"chains={self.chains} at each pattern and num_chains={self.num_chains} in all exclude "
+                    "each other: give one of them"
+                )
         finite("restart", self.restart, minimum=0, maximum=1)
         if self.restart < 1 and not self.gibbs_steps:
             raise InvalidParameterError("chains that go on would never move: give gibbs_steps of 1 or more")

@@ -70,12 +70,12 @@ class SimulatedTempering(NegativePhase):
     rate: float = 0.1
     burn_in: int = 20
     max_steps: int = 1000
-    steps: int = dataclasses.field(default=0, init=False, repr=False)
+    steps: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
     """The steps of the last update."""
-    _chains: Any = dataclasses.field(default=None, init=False, repr=False)
-    _rungs: Any = dataclasses.field(default=None, init=False, repr=False)
-    _weights: Any = dataclasses.field(default=None, init=False, repr=False)
-    _steps: int = dataclasses.field(default=0, init=False, repr=False)
+    _chains: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _rungs: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _weights: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _steps: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for option in ("chains", "reads", "burn_in", "max_steps"):

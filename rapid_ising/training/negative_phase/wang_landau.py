@@ -71,10 +71,10 @@ class WangLandau(NegativePhase):
     width: float = 1.0
     final_factor: float = 1e-2
     burn_in: int = 10_000
-    effective_sample_size: float = dataclasses.field(default=0.0, init=False, repr=False)
+    effective_sample_size: float = dataclasses.field(default=0.0, init=False, repr=False, compare=False)
     """(sum w)^2 / sum w^2 over the states of the last update."""
-    _states: Any = dataclasses.field(default=None, init=False, repr=False)
-    _log_density: Any = dataclasses.field(default=None, init=False, repr=False)
+    _states: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _log_density: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for option in ("walkers", "steps", "reads", "burn_in"):
