@@ -311,8 +311,8 @@ class TestSentences:
         cold = [fig1_result("cd", 0, {1: 0.4}, {1: 0.3, 5: 0.0})]
         claims = Fig1("test").claims([*rapid, *cold])
         assert [claim.met for claim in claims] == [True, False, False, False]
-        assert claims[1].seen == "epoch 70"
-        assert claims[2].seen == "beta = 1: not within 1000 epochs; T = 0: epoch 5"
+        assert claims[2].seen == "epoch 70"
+        assert claims[3].seen == "beta = 1: not within 1000 epochs; T = 0: epoch 5"
 
     def test_few_seeds_decide_nothing_about_the_time(self) -> None:
         assert Fig1("train").claims([fig1_result("paper", 0, {1: 0.0}, {1: 0.0})])[0].met is None
