@@ -69,3 +69,22 @@ def test_what_has_no_start_is_refused() -> None:
         ri.start_from_data(ri.RBM(12, 3), np.zeros((0, 12)))
     with pytest.raises(InvalidParameterError, match="biases must be False, True, 'clamped' or 'free'"):
         ri.PatternRBM(4, 3, 2, biases="none")  # type: ignore[arg-type]
+
+
+def test_the_default_recipe_with_free_biases_learns_images_with_means() -> None:
+    """Ten epochs on digits of 8 x 8, held out: far above independent pixels, and near an RBM of CD-10.
+
+    Measured: -18.9 against -18.0 for the default recipe of an RBM with as many hidden spins and -27.5 with
+    clamped spins; the standard error of the estimate is below .1.
+    """
+    pytest.importorskip("sklearn", reason="scikit-learn is the extra 'data'")
+    data = ri.datasets.digits()
+    model = ri.PatternRBM(64, 100, 30, biases="free", seed=0)
+    ri.start_from_data(model, data.train, seed=0)
+    ri.train(model, data.train, seed=0, progress=False)
+    found = ri.evaluation.annealed_importance(model, base="data", data=data.train, seed=0)
+    likelihood = ri.evaluation.estimated_log_likelihood(model, data.test, found)
+    p = np.clip((1 + data.train.mean(axis=0)) / 2, 0.005, 0.995)
+    up = data.test > 0
+    independent = float((np.where(up, np.log(p), np.log(1 - p))).sum(axis=1).mean())
+    assert likelihood > max(independent + 5, -20)

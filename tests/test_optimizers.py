@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,28 @@ def test_cosine_schedule_ends_at_its_share() -> None:
     assert schedule.factor(0, 1.0) == 1
     assert schedule.factor(10, 1.0) == pytest.approx(0.1)
     assert schedule.factor(50, 1.0) == pytest.approx(0.1)
+
+
+def test_linear_schedule_falls_to_zero_within_the_epochs_of_the_training() -> None:
+    """The rates of five updates in each of two epochs, told by a gradient of ones."""
+    steps: list[float] = []
+
+    class Ones(ri.NegativePhase):
+        name = "ones"
+
+        def statistics(self, model: ri.Model, chains: Floats, rng: np.random.Generator) -> Any:
+            steps.append(float(model.parameters["visible_biases"][0]))
+            return model.statistics(-np.ones((1, 4), model.dtype))
+
+    model = ri.RBM(4, 2, weight_std=0, dtype=np.float64)
+    run = ri.train(
+        model, np.ones((10, 4)), negative_phase=Ones(), optimizer=ri.SGD(0.5, schedule=ri.Linear()), epochs=2,
+        batch_size=2, centred=False, progress=False,
+    )  # fmt: skip
+    # Each gradient of a visible bias is 1 - (-1) = 2.
+    np.testing.assert_allclose(np.diff(steps), 2 * 0.5 * (1 - np.arange(9) / 10))
+    assert run.settings["optimizer"]["schedule"]["epochs"] == 2
+    assert ri.Linear(10).factor(12.0, 0.1) == 0
 
 
 def test_signs_and_clip() -> None:

@@ -71,7 +71,7 @@ class Size:
     chains: int
     betas: int
     plain: int = 0
-    """The epochs of the default recipe; 0 leaves it out."""
+    """The epochs of the recipe with clamped spins; 0 leaves it out."""
     long: float | None = None
     """CPU seconds of a longer run of PCD."""
     large: tuple[int, int, int] | None = None

@@ -13,7 +13,7 @@ from rapid_ising.training.schedules import Linear
 from rapid_ising.typing import States
 
 RAPID, EQUAL, LONG = "RAPID", "PCD-5, equal time", "PCD-5, longer"
-PLAIN, LARGE = "RAPID, default recipe", "RAPID, paper's size"
+PLAIN, LARGE = "RAPID, clamped spins", "RAPID, paper's size"
 METHODS = (RAPID, EQUAL, LONG, PLAIN, LARGE)
 REFERENCES = 6000
 """The training images, at most, that samples are compared with."""

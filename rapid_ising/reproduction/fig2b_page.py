@@ -61,7 +61,9 @@ def sections(results: Sequence[Result]) -> list[Element]:
             "as many hidden spins, chains and Gibbs steps, and visible biases at the means too. Both follow "
             f"centred gradients in batches of {settings.batch_size}; their rates, {settings.rapid:g} and "
             f"{settings.pcd:g}, fall linearly to 0 over all epochs, and are the best of a small scan for "
-            f"each.{large} The default recipe has biases by clamped spins and does not start at the data."
+            f"each.{large} With clamped spins RAPID has their default recipe: it "
+            "does not start at the data, all chains start anew at the patterns at each update, and steps are "
+            "not centred."
         ),
         Text(
             "Times are CPU seconds of one thread, the start at the data counted and measures not. PCD-5 at "

@@ -16,6 +16,10 @@ class Schedule(ABC):
     by_update: ClassVar[bool] = False
     """Whether the rate changes from update to update: ``epoch`` then has a fraction."""
 
+    def over(self, epochs: int) -> Schedule:
+        """Return the schedule of a training of so many epochs: the same, unless it was left open."""
+        return self
+
     @abstractmethod
     def factor(self, epoch: float, first: float) -> float:
         """Return the factor of an epoch (the first is 0) when the first epoch's rate is ``first``."""
@@ -84,7 +88,7 @@ class Cosine(Schedule):
 @final
 @dataclasses.dataclass(frozen=True)
 class Linear(Schedule):
-    """The rate falls to 0 over ``epochs`` epochs, a little after each update.
+    """The rate falls to 0 over ``epochs`` epochs, a little after each update; left out, over the training.
 
     Examples
     --------
@@ -94,11 +98,16 @@ class Linear(Schedule):
 
     by_update: ClassVar[bool] = True
 
-    epochs: int
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
-        positive_integer("epochs", self.epochs)
+        if self.epochs is not None:
+            positive_integer("epochs", self.epochs)
+
+    def over(self, epochs: int) -> Linear:
+        """Return the schedule with its epochs set."""
+        return self if self.epochs is not None else Linear(epochs)
 
     def factor(self, epoch: float, first: float) -> float:
         """Return the share of the epochs that is left."""
-        return max(0.0, 1.0 - epoch / self.epochs)
+        return 1.0 if self.epochs is None else max(0.0, 1.0 - epoch / self.epochs)

@@ -134,6 +134,7 @@ def train(
     phase = _negative_phase(settings, negative_phase, backend)
     steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
     total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
+    steps.schedule = steps.schedule.over(total)
     rows = _training_rows(data, model)
     size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
     held = as_constraint(_or_recipe(constraint, settings.constraint), model)
