@@ -5,7 +5,7 @@ from rapid_ising import errors as errors
 from rapid_ising import evaluation as evaluation
 from rapid_ising.backend import Backend as Backend
 from rapid_ising.backend import LocalBackend as LocalBackend
-from rapid_ising.backend import Request as Request
+from rapid_ising.backend import Machine as Machine
 from rapid_ising.capabilities import Capabilities as Capabilities
 from rapid_ising.couplings import Bipartite as Bipartite
 from rapid_ising.couplings import Couplings as Couplings
@@ -28,6 +28,7 @@ from rapid_ising.gibbs import sample_spins as sample_spins
 from rapid_ising.interrupts import noted_interrupts as noted_interrupts
 from rapid_ising.ising import IsingModel as IsingModel
 from rapid_ising.job import Job as Job
+from rapid_ising.job import Submission as Submission
 from rapid_ising.models import RBM as RBM
 from rapid_ising.models import BoltzmannMachine as BoltzmannMachine
 from rapid_ising.models import DeepBoltzmannMachine as DeepBoltzmannMachine
@@ -40,6 +41,8 @@ from rapid_ising.models import start_from_data as start_from_data
 from rapid_ising.registry import as_backend as as_backend
 from rapid_ising.registry import available_backends as available_backends
 from rapid_ising.registry import load_backend as load_backend
+from rapid_ising.request import Answer as Answer
+from rapid_ising.request import Request as Request
 from rapid_ising.training import callbacks as callbacks
 from rapid_ising.training import train as train
 from rapid_ising.training.constraints import Clip as Clip

@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import numbers
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import dimod
 import numpy as np
-import numpy.typing as npt
 
-from rapid_ising.capabilities import Capabilities, Returns
+from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
-from rapid_ising.errors import (
-    BackendError,
-    CapabilityError,
-    InvalidDataError,
-    InvalidParameterError,
-)
+from rapid_ising.errors import CapabilityError, InvalidDataError, InvalidParameterError
 from rapid_ising.ising import IsingModel, canonical_variables
-from rapid_ising.job import FinishedJob, Job
+from rapid_ising.job import Finished, Job, Submission, SubmittedJob
+from rapid_ising.request import Request
 from rapid_ising.typing import States
 from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, rectangular, spins
 
 Problem = IsingModel | dimod.BinaryQuadraticModel
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """A checked request, in spins 0..N-1, and the way back to the asker's variables."""
-
-    model: IsingModel
-    num_reads: int
-    beta: float
-    rng: np.random.Generator
-    initial_states: States | None
-    """One row a read, shape (num_reads, N), or None."""
-    deadline: Deadline
-    variables: list[Hashable]
-    vartype: dimod.Vartype
-    returns: Returns
-    provenance: dict[str, Any]
-
-    def sampleset(self, states: npt.ArrayLike, stages: list[dict[str, Any]]) -> dimod.SampleSet:
-        """Return ``states`` in the asker's variables and vartype, energies recomputed from the problem.
-
-        Raises
-        ------
-        BackendError
-            If they are not rows of spins, or not as many as were asked.
-        """
-        name = self.provenance["backend"]
-        try:
-            rows = spins("its answer", states, self.model.num_variables)
-        except InvalidDataError as error:
-            raise BackendError(f"{name} returned no states of this problem: {error}") from error
-        fewest = self.num_reads if self.returns == "multiset" else 1
-        if not fewest <= len(rows) <= self.num_reads:
-            raise BackendError(f"{name} returned {len(rows)} reads where {self.num_reads} were asked")
-        samples: dimod.SampleSet = dimod.SampleSet.from_samples(
-            (rows if self.vartype is dimod.SPIN else (rows + 1) // 2, self.variables),
-            vartype=self.vartype,
-            energy=self.model.energies(rows),
-            info={"rapid_ising": {**self.provenance, "stages": stages}},
-            sort_labels=False,
-        )
-        return samples
-
-
 class Backend(ABC):
-    """An Ising machine.
+    """An Ising machine, or a stage around one.
 
-    A class that derives from this one is final: to change what a machine does, put a Backend around it.
-    Its options are the fields of a frozen dataclass. It provides ``_submit`` (or, when it finishes at once,
-    derives from ``LocalBackend``).
+    A machine derives from ``LocalBackend`` when it finishes at once, else from ``Machine``; a stage from
+    ``rapid_ising.machine.Stage``. Each is final: to change what a machine does, put a stage around it. Its
+    options are the fields of a frozen dataclass.
     """
 
     name: ClassVar[str]
@@ -149,16 +102,15 @@ class Backend(ABC):
     ) -> Job:
         """Start what ``sample`` does and return its Job; local machines finish at once."""
         request = self._request(problem, num_reads, beta, seed, initial_states, deadline)
-        self._refuse(request)
-        return self._submit(request)
+        return SubmittedJob(request, self._accept(request)())
 
     def check(self, problem: Problem, *, num_reads: int = 1, beta: float = 1.0) -> None:
         """Raise what ``sample`` would raise when the machine cannot serve the request; sends nothing."""
-        self._refuse(self._request(problem, num_reads, beta, None, None, None))
+        self._accept(self._request(problem, num_reads, beta, None, None, None))
 
-    def _refuse(self, request: Request) -> None:
-        self.capabilities.check(self.name, request.model, request.num_reads, request.variables)
-        self._check(request)
+    @abstractmethod
+    def _accept(self, request: Request) -> Callable[[], Submission]:
+        """Raise when the request cannot be served, all the way to the machine; return what sends it."""
 
     def for_refresh(self, sweeps: int) -> Self:
         """Return this machine set to run ``sweeps`` sweeps when it starts from given states.
@@ -179,12 +131,6 @@ class Backend(ABC):
         limit = Deadline(deadline)
         reads = positive_integer("num_reads", num_reads)
         inverse = inverse_temperature(beta)
-        highest = self.capabilities.max_beta
-        if highest is not None and inverse > highest:
-            raise CapabilityError(
-                f"{self.name} takes beta up to {highest:g} and {inverse:g} was asked: "
-                "ask for less, or use a machine that finds ground states"
-            )
         if seed is not None and not self.capabilities.seedable:
             raise CapabilityError(f"{self.name} cannot be seeded: leave seed out")
         if isinstance(problem, IsingModel):
@@ -222,18 +168,29 @@ class Backend(ABC):
             provenance,
         )
 
+
+class Machine(Backend):
+    """A machine that is asked directly; it provides ``_submit``."""
+
+    def _accept(self, request: Request) -> Callable[[], Submission]:
+        self.capabilities.check(
+            self.name, request.model, request.num_reads, request.variables, beta=request.beta
+        )
+        self._check(request)
+        return partial(self._submit, request)
+
     def _check(self, request: Request) -> None:
         """Raise when the machine cannot serve this request for a reason that no capability states."""
 
     @abstractmethod
-    def _submit(self, request: Request) -> Job:
+    def _submit(self, request: Request) -> Submission:
         """Start a checked request."""
 
 
-class LocalBackend(Backend):
+class LocalBackend(Machine):
     """A machine that computes here and finishes at once; it provides ``_draw``."""
 
-    def _submit(self, request: Request) -> Job:
+    def _submit(self, request: Request) -> Submission:
         began = time.perf_counter()
         if request.model.num_variables == 0:
             states: States = np.zeros((request.num_reads, 0), np.int8)
@@ -242,7 +199,7 @@ class LocalBackend(Backend):
             states, details = self._draw(request)
         request.deadline.check(self.name)
         stage = {"stage": self.name, **details, "seconds": time.perf_counter() - began}
-        return FinishedJob(request.sampleset(states, [stage]))
+        return Finished(request.answer(states, [stage]))
 
     @abstractmethod
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import networkx as nx
 import numpy as np
 
+from rapid_ising.couplings import Couplings
 from rapid_ising.errors import CapabilityError, ProblemTooLargeError
 from rapid_ising.ising import IsingModel
 from rapid_ising.typing import Floats
@@ -49,6 +50,12 @@ class Capabilities:
     """"multiset": every read is a row; "distinct": the best states, each once, perhaps fewer than asked."""
     max_reads: int | None = None
     """The most reads of one call."""
+    read_time: float | None = None
+    """The seconds of the machine that a read takes, where the machine states them."""
+    max_call_time: float | None = None
+    """The most seconds of the machine in one call."""
+    structures: tuple[type[Couplings], ...] | None = None
+    """The structures of couplings that the machine takes; None is any."""
     seedable: bool = True
     """Whether a seed fixes the samples."""
     remote: bool = False
@@ -58,22 +65,48 @@ class Capabilities:
     exact: bool = False
     """Whether the reads are independent draws from the Boltzmann law, with no approximation."""
 
+    @property
+    def reads_a_call(self) -> int | None:
+        """The most reads of one call, by their number and by the machine's time; None has no limit."""
+        limits = [] if self.max_reads is None else [self.max_reads]
+        if self.read_time is not None and self.max_call_time is not None:
+            limits.append(max(1, int(self.max_call_time / self.read_time)))
+        return min(limits, default=None)
+
     def check(
-        self, name: str, model: IsingModel, num_reads: int, labels: Sequence[Hashable] | None = None
+        self,
+        name: str,
+        model: IsingModel,
+        num_reads: int,
+        labels: Sequence[Hashable] | None = None,
+        *,
+        beta: float = 1.0,
     ) -> None:
         """Raise, before anything is sent, when the machine ``name`` cannot take this problem.
 
         ``labels`` names the spins in the machine's topology; 0..N-1 when left out.
         """
+        if self.max_beta is not None and beta > self.max_beta:
+            raise CapabilityError(
+                f"{name} takes beta up to {self.max_beta:g} and {beta:g} was asked: "
+                "ask for less, or use a machine that finds ground states"
+            )
         n = model.num_variables
         if self.max_variables is not None and n > self.max_variables:
             raise ProblemTooLargeError(
                 f"{name} holds {self.max_variables} spins and the problem has {n}: use a larger machine"
             )
-        if self.max_reads is not None and num_reads > self.max_reads:
+        most = self.reads_a_call
+        if most is not None and num_reads > most:
             raise CapabilityError(
-                f"{name} returns at most {self.max_reads} reads a call and {num_reads} were asked: "
+                f"{name} returns at most {most} reads a call and {num_reads} were asked: "
                 "split the reads over several calls"
+            )
+        if self.structures is not None and not isinstance(model.couplings, self.structures):
+            known = " or ".join(kind.__name__ for kind in self.structures)
+            raise CapabilityError(
+                f"{name} takes {known} couplings and the problem has {type(model.couplings).__name__}: "
+                "build the model from patterns, or use another machine"
             )
         if not self.fields and np.any(model.fields):
             raise CapabilityError(
@@ -81,23 +114,26 @@ class Capabilities:
                 "give each a coupling to one extra spin"
             )
         self._check_values(name, "field", model.fields, self.field_range)
-        limited = self.coupling_range is not None or self.integer_coefficients
-        if limited or self.topology is not None:
-            rows, columns, values = model.couplings.to_coo()
-            self._check_values(name, "coupling", values, self.coupling_range)
-            if self.topology is not None:
-                names = range(n) if labels is None else labels
-                for label in names:
-                    if label not in self.topology:
-                        raise CapabilityError(
-                            f"{name} has no spin {label!r}: embed the problem into the machine's graph"
-                        )
-                for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
-                    if not self.topology.has_edge(names[i], names[j]):
-                        raise CapabilityError(
-                            f"{name} has no coupler between spins {names[i]!r} and {names[j]!r}: "
-                            "embed the problem into the machine's graph"
-                        )
+        if self.coupling_range is not None or self.integer_coefficients:
+            self._check_values(name, "coupling", model.couplings.values(), self.coupling_range)
+        if self.topology is not None:
+            self._check_graph(name, model, range(n) if labels is None else labels, self.topology)
+
+    def _check_graph(
+        self, name: str, model: IsingModel, labels: Sequence[Hashable], graph: nx.Graph[Any]
+    ) -> None:
+        for label in labels:
+            if label not in graph:
+                raise CapabilityError(
+                    f"{name} has no spin {label!r}: embed the problem into the machine's graph"
+                )
+        rows, columns, _ = model.couplings.to_coo()
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
+            if not graph.has_edge(labels[i], labels[j]):
+                raise CapabilityError(
+                    f"{name} has no coupler between spins {labels[i]!r} and {labels[j]!r}: "
+                    "embed the problem into the machine's graph"
+                )
 
     def _check_values(
         self, name: str, kind: str, values: Floats, allowed: tuple[float, float] | None
@@ -126,7 +162,7 @@ class Capabilities:
             "fields": span(self.field_range) if self.fields else "no",
             "temperature": self.temperature,
             "returns": self.returns,
-            "reads a call": "any" if self.max_reads is None else f"{self.max_reads}",
+            "reads a call": "any" if self.reads_a_call is None else f"{self.reads_a_call}",
             "seed": "yes" if self.seedable else "no",
             "initial states": "yes" if self.initial_states else "no",
             "exact": "yes" if self.exact else "no",

@@ -16,7 +16,7 @@ Patterns   K patterns and a scale       K N              K N
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, final
 
@@ -80,6 +80,18 @@ class Couplings(ABC):
         """Return the same structure with every J multiplied by ``factor``."""
 
     @abstractmethod
+    def gauged(self, signs: Floats) -> Couplings:
+        """Return the same structure with every J_ij multiplied by ``signs[i] * signs[j]``."""
+
+    @abstractmethod
+    def mapped(self, function: Callable[[Floats], Floats]) -> Couplings:
+        """Return couplings with ``function`` applied to every J; it must leave 0 as it is."""
+
+    @abstractmethod
+    def values(self) -> Floats:
+        """Return every J in a row: a structure may have each twice, and zeros besides."""
+
+    @abstractmethod
     def restricted(self, indices: Indices) -> Couplings:
         """Return the couplings among the spins ``indices``, in increasing order."""
 
@@ -136,6 +148,18 @@ class Dense(Couplings):
     def scaled(self, factor: float) -> Dense:  # noqa: D102
         return Dense(self.matrix * self.dtype.type(factor))
 
+    def gauged(self, signs: Floats) -> Dense:  # noqa: D102
+        row = signs.astype(self.dtype)
+        return Dense(self.matrix * row * row[:, np.newaxis])
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Dense:  # noqa: D102
+        # Half of it, so that a function that draws random numbers gives one value a pair.
+        half = np.triu(function(self.matrix))
+        return Dense(half + half.T)
+
+    def values(self) -> Floats:  # noqa: D102
+        return self.matrix.ravel()
+
     def restricted(self, indices: Indices) -> Dense:  # noqa: D102
         return Dense(self.submatrix(indices, indices))
 
@@ -189,6 +213,18 @@ class Sparse(Couplings):
         rows, columns, values = self.to_coo()
         return Sparse(self.num_variables, rows, columns, values * self.dtype.type(factor))
 
+    def gauged(self, signs: Floats) -> Sparse:  # noqa: D102
+        rows, columns, values = self.to_coo()
+        flips = (signs[rows] * signs[columns]).astype(self.dtype)
+        return Sparse(self.num_variables, rows, columns, values * flips)
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Sparse:  # noqa: D102
+        rows, columns, values = self.to_coo()
+        return Sparse(self.num_variables, rows, columns, function(values))
+
+    def values(self) -> Floats:  # noqa: D102
+        return self.matrix.data
+
     def restricted(self, indices: Indices) -> Sparse:  # noqa: D102
         kept = sparse.coo_array(sparse.triu(self.matrix[indices][:, indices], k=1))
         return Sparse(len(indices), kept.row, kept.col, kept.data)
@@ -240,6 +276,16 @@ class Bipartite(Couplings):
 
     def scaled(self, factor: float) -> Bipartite:  # noqa: D102
         return Bipartite(self.block * self.dtype.type(factor))
+
+    def gauged(self, signs: Floats) -> Bipartite:  # noqa: D102
+        row = signs.astype(self.dtype)
+        return Bipartite(self.block * row[: self.layers[0], np.newaxis] * row[self.layers[0] :])
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Bipartite:  # noqa: D102
+        return Bipartite(function(self.block))
+
+    def values(self) -> Floats:  # noqa: D102
+        return self.block.ravel()
 
     def restricted(self, indices: Indices) -> Bipartite:  # noqa: D102
         first = indices[indices < self.layers[0]]
@@ -312,6 +358,16 @@ class Layered(Couplings):
 
     def scaled(self, factor: float) -> Layered:  # noqa: D102
         return Layered([block * self.dtype.type(factor) for block in self.blocks])
+
+    def gauged(self, signs: Floats) -> Layered:  # noqa: D102
+        row = signs.astype(self.dtype)
+        return Layered([block * row[below, np.newaxis] * row[above] for below, above, block in self._parts()])
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Layered:  # noqa: D102
+        return Layered([function(block) for block in self.blocks])
+
+    def values(self) -> Floats:  # noqa: D102
+        return np.concatenate([block.ravel() for block in self.blocks])
 
     def restricted(self, indices: Indices) -> Layered:  # noqa: D102
         inside = [indices[(indices >= low) & (indices < high)] - low for low, high in pairwise(self._bounds)]
@@ -406,6 +462,20 @@ class Patterns(Couplings):
 
     def scaled(self, factor: float) -> Patterns:  # noqa: D102
         return Patterns(self.patterns, float(self.scale) * factor, self.layers)
+
+    def gauged(self, signs: Floats) -> Patterns:  # noqa: D102
+        return Patterns(self.patterns * signs.astype(self.dtype), float(self.scale), self.layers)
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Couplings:  # noqa: D102
+        # Other values have no patterns: each coupling is formed.
+        if self.layers is None:
+            return Dense(self.to_dense()).mapped(function)
+        spins = [np.arange(low, high) for low, high in pairwise(self._bounds)]
+        blocks = [self.submatrix(below, above) for below, above in pairwise(spins)]
+        return (Bipartite(blocks[0]) if len(blocks) == 1 else Layered(blocks)).mapped(function)
+
+    def values(self) -> Floats:  # noqa: D102
+        return self.to_coo()[2]
 
     def restricted(self, indices: Indices) -> Patterns:  # noqa: D102
         layers = None

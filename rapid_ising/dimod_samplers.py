@@ -15,11 +15,12 @@ import numpy as np
 from dimod.core.sampler import Sampler
 from dimod.core.structured import Structured
 
-from rapid_ising.backend import Backend, LocalBackend, Request
+from rapid_ising.backend import Backend, LocalBackend
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import BackendError, InvalidParameterError
 from rapid_ising.plain import plain
+from rapid_ising.request import Request
 from rapid_ising.typing import States
 from rapid_ising.validation import finite
 

@@ -17,7 +17,8 @@
     ├── DuplicateBackendError    RuntimeError  two distributions that register one name
     ├── BackendLoadError         RuntimeError  a backend whose own code fails when imported
     └── BackendError             RuntimeError  a machine that failed; its own error is the cause
-        └── DeadlineExceededError  TimeoutError
+        ├── DeadlineExceededError  TimeoutError
+        └── IncompleteError        some of the calls failed; what arrived is in the error
 
 Each leaf also inherits the builtin that a caller would expect. A message says what is wrong, with which
 number, and what to do about it.
@@ -27,6 +28,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dimod
+
+    from rapid_ising.request import Answer
 
 
 class RapidIsingError(Exception):
@@ -99,6 +106,17 @@ class BackendLoadError(RapidIsingError, RuntimeError):
 
 class BackendError(RapidIsingError, RuntimeError):
     """A machine or a sampler failed; the original error is the ``__cause__``."""
+
+
+class IncompleteError(BackendError):
+    """One of several calls failed: ``samples`` are the reads that arrived, None when there are none."""
+
+    samples: dimod.SampleSet | None = None
+
+    def __init__(self, message: str, answer: Answer | None = None) -> None:
+        super().__init__(message)
+        self.answer = answer
+        """The same in spins 0..N-1, for the stages on the way back."""
 
 
 class DeadlineExceededError(BackendError, TimeoutError):

@@ -96,6 +96,20 @@ class IsingModel:
             self.offset * factor,
         )
 
+    def gauged(self, signs: npt.ArrayLike) -> IsingModel:
+        """Return the model in which each spin s_i is called ``signs[i]`` * s_i; energies stay with states.
+
+        Examples
+        --------
+        >>> model = IsingModel([0.5, 0.0], [[0, -1], [-1, 0]]).gauged([1, -1])
+        >>> model.energies([1, -1])
+        array([-0.5])
+        """
+        row = np.asarray(signs)
+        return IsingModel(
+            self.fields * row.astype(self.fields.dtype), self.couplings.gauged(row), self.offset
+        )
+
     def clamp(self, values: npt.ArrayLike) -> tuple[IsingModel, Indices]:
         """Fix some spins and return the model of the others, with their indices.
 

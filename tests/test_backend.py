@@ -20,7 +20,6 @@ from rapid_ising.errors import (
     InvalidParameterError,
     ProblemTooLargeError,
 )
-from rapid_ising.job import FinishedJob
 
 
 @final
@@ -175,11 +174,12 @@ def test_an_answer_after_the_deadline_is_an_error() -> None:
 
 
 def test_a_finished_job() -> None:
-    answer = Scripted(up).sample(BQM)
-    job = FinishedJob(answer)
+    job = Scripted(up).submit(BQM)
     assert job.id == "local"
     assert job.done()
-    assert job.result(timeout=0.0) is answer
+    assert job.cancel() is False
+    answer = job.result(timeout=0.0)
+    assert (answer.record == Scripted(up).sample(BQM).record).all()
     assert job.cancel() is False
     assert job.result() is answer
 

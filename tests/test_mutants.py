@@ -16,7 +16,6 @@ import pytest
 
 import rapid_ising as ri
 from rapid_ising.errors import InvalidProblemError
-from rapid_ising.job import FinishedJob
 from rapid_ising.testing import BackendConformance
 from rapid_ising.testing.distribution import Distribution
 from rapid_ising.typing import States
@@ -61,7 +60,7 @@ class Clerk(ri.Backend):
     capabilities: ri.Capabilities = ri.Capabilities()  # noqa: RUF009 - frozen
     token: str = dataclasses.field(default="not for the log", repr=False)
     shown: str = ""
-    job: Callable[[dimod.SampleSet], ri.Job] = FinishedJob
+    job: Callable[[dimod.SampleSet], ri.Job] | None = None
 
     def submit(
         self,
@@ -81,9 +80,10 @@ class Clerk(ri.Backend):
             "initial_states": initial_states,
             "deadline": deadline,
         }
-        return self.job(self.after(Machine().sample(**self.before(request))))
+        answer = self.after(Machine().sample(**self.before(request)))
+        return Given(answer) if self.job is None else self.job(answer)
 
-    def _submit(self, request: ri.Request) -> ri.Job:
+    def _accept(self, request: ri.Request) -> Any:
         raise AssertionError("submit is all of it")
 
 
@@ -102,23 +102,29 @@ class Lax(ri.LocalBackend):
         return ri.enumerate_model(request.model, request.beta).sample(request.num_reads, request.rng), {}
 
 
-@final
-class Unfinished(ri.Job):
-    """A job that gives its result and says that it has none."""
+class Given(ri.Job):
+    """A job that gives a result."""
 
     id = "local"
+    finished: ClassVar[bool] = True
 
     def __init__(self, answer: dimod.SampleSet) -> None:
         self.answer = answer
 
     def done(self) -> bool:
-        return False
+        return self.finished
 
     def result(self, timeout: float | None = None) -> dimod.SampleSet:
         return self.answer
 
     def cancel(self) -> bool:
         return False
+
+
+class Unfinished(Given):
+    """A job that gives its result and says that it has none."""
+
+    finished = False
 
 
 def changed(model: ri.IsingModel, fields: Any = 1, couplings: Any = 1) -> ri.IsingModel:
