@@ -36,7 +36,12 @@ OWN = metadata.distribution("rapid-ising").entry_points.select(group=GROUP)
 
 LATE = {"rapid_ising_backends", "matplotlib", "sklearn", "typer", "pytest", "neal", "dwave"}
 """What ``import rapid_ising`` leaves to be imported when it is used."""
-OPEN_MODULES = {"rapid_ising.typing", "rapid_ising.validation", "rapid_ising.errors"}
+OPEN_MODULES = {
+    "rapid_ising.typing",
+    "rapid_ising.validation",
+    "rapid_ising.errors",
+    "rapid_ising.kernels.compile",
+}
 """The modules, besides the public names of ``rapid_ising``, that a machine may import from."""
 UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
