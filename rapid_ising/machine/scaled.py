@@ -50,6 +50,7 @@ class Scaled(PlainStage):
     """
 
     stage: ClassVar[str] = "scaled"
+    does: ClassVar[str] = "one factor into the machine's ranges"
 
     field_range: Range | None = None
     coupling_range: Range | None = None

@@ -35,6 +35,10 @@ class Stage(Backend):
 
     stage: ClassVar[str]
     """The name of the stage in records and plans."""
+    does: ClassVar[str]
+    """What it does, in a few words, for plans."""
+    rehearsed: ClassVar[bool] = True
+    """Whether a plan can run it on states drawn at random: not a stage that draws conclusions from them."""
 
     backend: Backend | Sampler | str
     capabilities: Capabilities = dataclasses.field(init=False, repr=False, compare=False)
