@@ -3,6 +3,7 @@
 from rapid_ising import datasets as datasets
 from rapid_ising import errors as errors
 from rapid_ising import evaluation as evaluation
+from rapid_ising import tempering as tempering
 from rapid_ising.backend import Backend as Backend
 from rapid_ising.backend import LocalBackend as LocalBackend
 from rapid_ising.backend import Machine as Machine
@@ -23,6 +24,7 @@ from rapid_ising.evaluation import hamming_distance as hamming_distance
 from rapid_ising.evaluation import known_rows as known_rows
 from rapid_ising.evaluation import log_likelihood as log_likelihood
 from rapid_ising.evaluation import log_partition as log_partition
+from rapid_ising.gibbs import gibbs_chains as gibbs_chains
 from rapid_ising.gibbs import gibbs_sweeps as gibbs_sweeps
 from rapid_ising.gibbs import sample_spins as sample_spins
 from rapid_ising.interrupts import noted_interrupts as noted_interrupts

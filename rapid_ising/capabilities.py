@@ -40,6 +40,8 @@ class Capabilities:
     """The lowest and highest coupling."""
     integer_coefficients: bool = False
     """Whether fields and couplings must be whole numbers."""
+    step: float | None = None
+    """The step that coefficients are rounded to on their way; None is none that is known."""
     fields: bool = True
     """Whether the machine has fields."""
     temperature: Temperature = "settable"
@@ -145,7 +147,7 @@ class Capabilities:
                 f"{name} takes {kind}s from {allowed[0]:g} to {allowed[1]:g} and the problem has "
                 f"{values.min():g} to {values.max():g}: scale the problem"
             )
-        if self.integer_coefficients and np.any(values != np.rint(values)):
+        if self.integer_coefficients and not whole(values):
             raise CapabilityError(f"{name} takes whole-number {kind}s only: quantise the problem")
 
     def row(self) -> dict[str, str]:
@@ -168,3 +170,14 @@ class Capabilities:
             "exact": "yes" if self.exact else "no",
             "where": "remote" if self.remote else "local",
         }
+
+
+def whole(values: Floats) -> bool:
+    """Return whether all values are whole numbers.
+
+    >>> whole(np.array([1.0, -2.0])), whole(np.array([1.0, 0.5]))
+    (True, False)
+    """
+    # In pieces that stay in the processor's cache: several times faster than all at once.
+    pieces = np.array_split(values, 1 + values.size // 2**16)
+    return all(np.array_equal(piece, np.rint(piece)) for piece in pieces)

@@ -28,6 +28,9 @@ from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
 from rapid_ising.validation import positive_integer
 
+SPARSE_BELOW = 0.1
+"""Single couplings are kept in a matrix once this share of the pairs is coupled."""
+
 
 def real_array(name: str, values: Any, ndim: int) -> Floats:
     """Return ``values`` as a finite floating array of ``ndim`` dimensions; float32 stays float32."""
@@ -53,6 +56,27 @@ def row_products(first: Floats, second: Floats) -> Reals:
     """Return the scalar product of each pair of rows, summed in float64."""
     products: Reals = np.einsum("ri,ri->r", first, second, dtype=np.float64)
     return products
+
+
+def row_blocks(num_rows: int, rows: int = 32) -> Iterator[slice]:
+    """Yield slices of so many rows, few enough that the rows of a matrix stay in the processor's cache.
+
+    >>> list(row_blocks(50))
+    [slice(0, 32, None), slice(32, 50, None)]
+    """
+    for start in range(0, num_rows, rows):
+        yield slice(start, min(start + rows, num_rows))
+
+
+def from_pairs(num_variables: int, rows: Indices, columns: Indices, values: Floats) -> Dense | Sparse:
+    """Return the cheaper structure for single couplings, each pair once: a matrix where many are coupled."""
+    pairs = num_variables * (num_variables - 1) / 2
+    if num_variables > 64 and len(values) < SPARSE_BELOW * pairs:
+        return Sparse(num_variables, rows, columns, values)
+    matrix = np.zeros((num_variables, num_variables), values.dtype if len(values) else np.float64)
+    matrix[rows, columns] = values
+    matrix[columns, rows] = values
+    return Dense(matrix)
 
 
 class Couplings(ABC):
@@ -135,9 +159,22 @@ class Dense(Couplings):
                 f"couplings are not symmetric: J[{i},{j}] = {array[i, j]:g}, J[{j},{i}] = {array[j, i]:g}; "
                 "pass (J + J.T) / 2 for a sum over all ordered pairs, J + J.T for an upper triangle"
             )
-        self.matrix = array
-        self.num_variables = array.shape[0]
-        self.dtype = array.dtype
+        self._set(array)
+
+    def _set(self, matrix: Floats) -> None:
+        self.matrix = matrix
+        self.num_variables = matrix.shape[0]
+        self.dtype = matrix.dtype
+
+    @classmethod
+    def _trusted(cls, matrix: Floats) -> Dense:
+        """Return couplings of a matrix that is known to be finite and symmetric, with a zero diagonal.
+
+        The checks cost more than most of what is done to a matrix.
+        """
+        dense = cls.__new__(cls)
+        dense._set(matrix)
+        return dense
 
     def dot(self, states: Floats) -> Floats:  # noqa: D102
         return states @ self.matrix
@@ -146,16 +183,31 @@ class Dense(Couplings):
         return self.matrix[np.ix_(rows, columns)]
 
     def scaled(self, factor: float) -> Dense:  # noqa: D102
-        return Dense(self.matrix * self.dtype.type(factor))
+        # A product may be too large for a number.
+        return Dense._trusted(real_array("couplings", self.matrix * self.dtype.type(factor), 2))
 
     def gauged(self, signs: Floats) -> Dense:  # noqa: D102
         row = signs.astype(self.dtype)
-        return Dense(self.matrix * row * row[:, np.newaxis])
+        matrix = np.empty_like(self.matrix)
+        for rows in row_blocks(self.num_variables):
+            np.multiply(self.matrix[rows], row, out=matrix[rows])
+            matrix[rows] *= row[rows, np.newaxis]
+        return Dense._trusted(matrix)
 
     def mapped(self, function: Callable[[Floats], Floats]) -> Dense:  # noqa: D102
         # Half of it, so that a function that draws random numbers gives one value a pair.
-        half = np.triu(function(self.matrix))
-        return Dense(half + half.T)
+        matrix = np.empty_like(self.matrix)
+        for rows in row_blocks(self.num_variables):
+            size = rows.stop - rows.start
+            half = self.matrix[rows, rows.start :].copy()
+            half[:, :size] = np.triu(half[:, :size])
+            half = real_array("couplings", np.asarray(function(half), self.dtype), 2)
+            matrix[rows, rows] = half[:, :size] + half[:, :size].T
+            matrix[rows, rows.stop :] = half[:, size:]
+            matrix[rows.stop :, rows] = half[:, size:].T
+        if np.diagonal(matrix).any():
+            raise InvalidProblemError("a function of couplings must leave 0 as it is")
+        return Dense._trusted(matrix)
 
     def values(self) -> Floats:  # noqa: D102
         return self.matrix.ravel()

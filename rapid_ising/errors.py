@@ -18,7 +18,8 @@
     ├── BackendLoadError         RuntimeError  a backend whose own code fails when imported
     └── BackendError             RuntimeError  a machine that failed; its own error is the cause
         ├── DeadlineExceededError  TimeoutError
-        └── IncompleteError        some of the calls failed; what arrived is in the error
+        ├── IncompleteError        some of the calls failed; what arrived is in the error
+        └── ReplayError            a recording that does not hold what was asked
 
 Each leaf also inherits the builtin that a caller would expect. A message says what is wrong, with which
 number, and what to do about it.
@@ -117,6 +118,10 @@ class IncompleteError(BackendError):
         super().__init__(message)
         self.answer = answer
         """The same in spins 0..N-1, for the stages on the way back."""
+
+
+class ReplayError(BackendError):
+    """A replay met another request than the recorded one, or one more than were recorded."""
 
 
 class DeadlineExceededError(BackendError, TimeoutError):

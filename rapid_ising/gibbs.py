@@ -5,6 +5,8 @@ In dimod's sign a spin in the local field f has P(s = +1) = 1 / (1 + exp(2 beta 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -100,6 +102,54 @@ def gibbs_sweeps(
     if layers is not None and len(layers) == 2:
         return _block_sweeps(model, start, sweeps, beta, rng, limit, chosen)
     return _single_spin_sweeps(model, start, sweeps, beta, rng, limit, chosen)
+
+
+def gibbs_chains(
+    model: IsingModel,
+    states: npt.ArrayLike,
+    sweeps: Sequence[int],
+    beta: float,
+    rng: np.random.Generator,
+    deadline: Deadline | None = None,
+) -> tuple[States, str]:
+    """Return the states after each of several runs of sweeps, one after the other, and how spins were drawn.
+
+    A model whose graph turns out to be bipartite is updated by layers; one of sparse couplings along its
+    edges, which is less work than a block that is mostly zeros; any other spin by spin.
+
+    Parameters
+    ----------
+    model
+        The Ising model.
+    states
+        The states to start from, shape (chains, N).
+    sweeps
+        The sweeps of each run.
+    beta, rng, deadline
+        As in ``gibbs_sweeps``.
+
+    Returns
+    -------
+    tuple
+        The states, shape (runs * chains, N), one run after the other, and "by layers" or "spin by spin".
+
+    Examples
+    --------
+    >>> ring = IsingModel(np.zeros(4), -np.roll(np.eye(4), 1, 0) - np.roll(np.eye(4), -1, 0))
+    >>> gibbs_chains(ring, [[1, 1, 1, 1]], [1, 2], 9.0, np.random.default_rng(0))
+    (array([[1, 1, 1, 1],
+           [1, 1, 1, 1]], dtype=int8), 'by layers')
+    """
+    split = None if isinstance(model.couplings, Sparse) else model.bipartition()
+    ordered, order = split or (model, np.arange(model.num_variables))
+    chains = np.array(states, dtype=np.int8, ndmin=2)[:, order]
+    runs: list[States] = []
+    for count in sweeps:
+        chains = gibbs_sweeps(ordered, chains, count, beta, rng, deadline)
+        runs.append(chains)
+    found = np.empty((len(chains) * len(runs), model.num_variables), np.int8)
+    found[:, order] = np.concatenate(runs)
+    return found, "spin by spin" if split is None else "by layers"
 
 
 def _chosen_spins(free: npt.ArrayLike, spins: int) -> Indices:

@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, Sparse, real_array
+from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, from_pairs, real_array
 from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
 from rapid_ising.validation import spins
 
-SPARSE_BELOW = 0.1
-"""A model read from a BQM keeps a matrix once this share of its pairs is coupled."""
 MAX_BLOCK = 2**26
 """The most entries of a block of couplings that is formed to use that a graph is bipartite."""
 
@@ -209,20 +207,10 @@ class IsingModel:
         except (TypeError, ValueError) as error:
             raise InvalidProblemError(f"the coefficients of the BQM are not real numbers: {error}") from error
         spin = bqm if bqm.vartype is dimod.SPIN else bqm.change_vartype(dimod.SPIN, inplace=False)
-        n = spin.num_variables
         # dimod's annotation forgets that labels are returned only on request.
         vectors: Any = spin.to_numpy_vectors(variable_order=canonical_variables(bqm))
         fields, (rows, columns, values), offset = vectors
-        pairs = n * (n - 1) / 2
-        couplings: Couplings
-        if n > 64 and len(values) < SPARSE_BELOW * pairs:
-            couplings = Sparse(n, rows, columns, values)
-        else:
-            matrix = np.zeros((n, n), values.dtype if len(values) else np.float64)
-            matrix[rows, columns] = values
-            matrix[columns, rows] = values
-            couplings = Dense(matrix)
-        return cls(fields, couplings, float(offset))
+        return cls(fields, from_pairs(len(fields), rows, columns, values), float(offset))
 
     def to_bqm(
         self,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 
 # The matrices of tests are small: threads of BLAS gain nothing, and wait for each other on a busy machine.
 # Set before NumPy is imported; processes that tests start inherit it.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+# Embeddings that tests find are kept for this run alone.
+os.environ.setdefault("RAPID_ISING_CACHE", tempfile.mkdtemp(prefix="rapid-ising-"))
 
 import hypothesis  # noqa: E402
 

@@ -215,6 +215,49 @@ class TestForward:
         assert abs(found.log_partition - (6000 + math.log(2))) < 4 * found.standard_error
 
 
+class TestTolerance:
+    @pytest.mark.parametrize("kind", ["random", "trained"])
+    def test_more_chains_come_within_it(self, kind: str) -> None:
+        model = model_of(kind, 50)
+        exact = log_partition(model)
+        for seed in range(3):
+            found = annealed_importance(model, chains=50, betas=100, tolerance=0.03, seed=seed)
+            assert len(found.log_weights) > 50
+            assert found.standard_error <= 0.03
+            assert abs(found.log_partition - exact) < 4 * 0.03
+
+    def test_a_path_too_short_is_made_longer(self) -> None:
+        model = model_of("random", 50)
+        found = annealed_importance(model, chains=200, betas=1, tolerance=0.1, seed=0)
+        assert len(found.betas) > 4
+        assert found.standard_errors is not None
+        assert found.standard_errors.shape == found.betas.shape
+        assert abs(found.log_partition - log_partition(model)) < 4 * found.standard_error <= 0.4
+
+    def test_given_temperatures_stay(self) -> None:
+        given = np.linspace(0, 1, 41) ** 2
+        found = annealed_importance(model_of("random", 8), chains=100, betas=given, tolerance=0.02, seed=0)
+        np.testing.assert_allclose(found.betas, given, atol=1e-15)
+        assert len(found.log_weights) > 100
+        assert found.standard_error <= 0.02
+
+    def test_few_chains_are_not_believed(self) -> None:
+        # Two chains that agree have a standard error near 0 and say nothing.
+        found = annealed_importance(model_of("random", 8), chains=2, betas=50, tolerance=10.0, seed=0)
+        assert found.effective_sample_size >= 100
+
+    def test_the_first_run_is_enough_where_it_is_within(self) -> None:
+        model = model_of("random", 8)
+        runs = [annealed_importance(model, chains=200, betas=50, tolerance=t, seed=3) for t in (None, 1.0)]
+        assert np.array_equal(runs[0].log_weights, runs[1].log_weights)
+
+    def test_what_it_cannot_reach_is_refused(self) -> None:
+        with pytest.raises(InvalidParameterError, match=r"of 1e-06 nats would take about .* chains"):
+            annealed_importance(model_of("random", 8), chains=20, betas=20, tolerance=1e-6, seed=0)
+        with pytest.raises(DeadlineExceededError, match="annealed importance sampling"):
+            annealed_importance(model_of("random", 50), betas=100, tolerance=3e-3, seed=0, deadline=0.1)
+
+
 class TestErrorBars:
     def estimate(self, log_weights: Reals) -> AISEstimate:
         return AISEstimate(
@@ -303,6 +346,8 @@ class TestReverse:
         found = reverse_annealed_importance(model, forward, equilibration=0, seed=0)
         expected = math.log(8) - np.log(np.exp(-energy_table(model)).sum(axis=1))
         np.testing.assert_allclose(found.log_weights, expected[[0, 2, 3, 3]], atol=1e-12)
+        found = reverse_annealed_importance(model, forward, chains=8, equilibration=0, seed=0)
+        np.testing.assert_allclose(found.log_weights, expected[[0, 0, 2, 2, 3, 3, 3, 3]], atol=1e-12)
 
     def test_margins_are_normal_quantiles(self) -> None:
         model = model_of("random", 8)
@@ -332,6 +377,7 @@ class TestRefusals:
             ({"data": DATA}, InvalidParameterError, "data with base='data'"),
             ({"base": "data", "data": DATA[:, :3]}, InvalidDataError, "rows of 3 values where 4 are needed"),
             ({"base": "data", "data": DATA[:0]}, InvalidDataError, "data has no rows"),
+            ({"tolerance": 0.0}, InvalidParameterError, "tolerance must be more than 0"),
             ({"seed": -1}, InvalidParameterError, "seed"),
         ],
     )
@@ -345,6 +391,8 @@ class TestRefusals:
             ({"samples": np.ones((3, 5))}, InvalidDataError, "rows of 5 values where 4 are needed"),
             ({"samples": np.ones((1, 4))}, InvalidParameterError, "samples must be an integer of at least 2"),
             ({"equilibration": -1}, InvalidParameterError, "equilibration"),
+            ({"chains": 1}, InvalidParameterError, "chains must be an integer of at least 2"),
+            ({"samples": np.ones((3, 4)), "chains": 3}, InvalidParameterError, "not both"),
         ):
             with pytest.raises(error, match=message):
                 reverse_annealed_importance(MODELS[0], forward, **options)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
-from rapid_ising import Capabilities, LocalBackend, Request, Sparse, gibbs_sweeps
+from rapid_ising import Capabilities, LocalBackend, Request, gibbs_chains
 from rapid_ising.typing import States
 from rapid_ising.validation import positive_integer
 
@@ -55,28 +55,20 @@ class Gibbs(LocalBackend):
         return dataclasses.replace(self, burn_in=sweeps)
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
-        # A sparse graph is swept along its edges, which is less work than a block that is mostly zeros.
-        sparse = isinstance(request.model.couplings, Sparse)
-        split = None if sparse else request.model.bipartition()
-        model, order = split or (request.model, np.arange(request.model.num_variables))
+        model = request.model
         if request.initial_states is None:
             chains = min(self.chains or request.num_reads, request.num_reads)
             shape = (chains, model.num_variables)
             states = (2 * request.rng.integers(2, size=shape) - 1).astype(np.int8)
         else:
             chains = request.num_reads
-            states = request.initial_states[:, order]
-        reads: list[States] = []
-        for index in range(-(-request.num_reads // chains)):
-            sweeps = self.thinning if index else self.burn_in
-            states = gibbs_sweeps(model, states, sweeps, request.beta, request.rng, request.deadline)
-            reads.append(states.copy())
-        result = np.empty((chains * len(reads), model.num_variables), np.int8)
-        result[:, order] = np.concatenate(reads)
+            states = request.initial_states
+        sweeps = [self.burn_in] + [self.thinning] * (-(-request.num_reads // chains) - 1)
+        reads, update = gibbs_chains(model, states, sweeps, request.beta, request.rng, request.deadline)
         facts = {
-            "update": "spin by spin" if split is None else "by layers",
+            "update": update,
             "burn_in": self.burn_in,
             "thinning": self.thinning,
             "chains": chains,
         }
-        return result[: request.num_reads], facts
+        return reads[: request.num_reads], facts

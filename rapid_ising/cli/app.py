@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from rapid_ising.cli.backends import backends
 from rapid_ising.cli.demo import demo
 from rapid_ising.cli.options import ERROR, INTERRUPTED
+from rapid_ising.cli.plan import plan
 from rapid_ising.cli.reconstruct import reconstruct
 from rapid_ising.cli.reproduce import reproduce
 from rapid_ising.cli.sample import sample
@@ -57,7 +58,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (train, sample, reconstruct, backends, demo, reproduce):
+for command in (train, sample, reconstruct, plan, backends, demo, reproduce):
     app.command(no_args_is_help=False)(command)
 
 

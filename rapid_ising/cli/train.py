@@ -86,9 +86,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="default|paper|likelihood",
-            help="The settings that are not given: the best known for recall, the paper's, or those for a "
-            "model of high likelihood.",
+            metavar="default|paper|recall|likelihood",
+            help="The settings that are not given: the best known, the paper's, those for the best recall "
+            "after a number of epochs known beforehand, or those for a model of high likelihood.",
         ),
     ] = "default",
     epochs: Annotated[int | None, typer.Option(help="How often the data are gone through.")] = None,

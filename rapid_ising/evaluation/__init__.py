@@ -12,6 +12,7 @@ from rapid_ising.evaluation.annealed_importance import (
     reverse_annealed_importance as reverse_annealed_importance,
 )
 from rapid_ising.evaluation.density_of_states import DensityOfStates as DensityOfStates
+from rapid_ising.evaluation.density_of_states import EnergyWalk as EnergyWalk
 from rapid_ising.evaluation.density_of_states import density_of_states as density_of_states
 from rapid_ising.evaluation.estimated_likelihood import LikelihoodCurve as LikelihoodCurve
 from rapid_ising.evaluation.estimated_likelihood import estimated_log_likelihood as estimated_log_likelihood

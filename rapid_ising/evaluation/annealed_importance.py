@@ -20,6 +20,16 @@ from rapid_ising.validation import Seed, finite, generator, positive_integer, re
 CLIP = 0.99
 """The largest mean of a pixel in the base: a pixel that never changes in the data may still in the model."""
 BASES = ("uniform", "data")
+TRUSTED = 100.0
+"""The effective sample size below which a spread of weights does not tell its own size."""
+LEAST_SHARE = 0.1
+"""The effective share of the chains below which a longer path is tried before more chains."""
+MARGIN = 1.1
+"""How many more chains are run than an estimated spread asks for."""
+GROWTH = 10
+"""How many times the chains grow at once: the spread that a first run shows is rough."""
+MOST_STEPS = 10**8
+"""The most steps, of all chains together, that a run takes to reach a tolerance."""
 
 
 @final
@@ -84,6 +94,7 @@ def annealed_importance(
     betas: int | npt.ArrayLike = 1000,
     base: str = "uniform",
     data: npt.ArrayLike | None = None,
+    tolerance: float | None = None,
     seed: Seed = None,
     deadline: float | None = None,
 ) -> AISEstimate:
@@ -124,6 +135,13 @@ def annealed_importance(
         standard deviation of the log-weights from 1.6 to .5 in an RBM, from 3.4 to .7 in a PatternRBM.
     data
         The images of the base, shape (n, V). Means are clipped to +-0.99.
+    tolerance
+        The largest standard error of log Z, in nats, that will do: an error of four of them is rare. The run
+        is taken again from the start, with twice the steps where fewer than a tenth of its chains count, else
+        with more chains, until its standard error is at most this and 100 chains or more count. ``chains``
+        and ``betas`` are those of the first run; betas given as temperatures stay. Left out, one run is
+        taken. In a cold model chains freeze in the valley where they are long before the end: a path four
+        times as long may only halve the variance, and more chains are worth as much.
     seed
         An int or a numpy Generator; the same seed gives the same estimate.
     deadline
@@ -132,7 +150,8 @@ def annealed_importance(
     Raises
     ------
     InvalidParameterError
-        If an option is out of its range, or ``base`` and ``data`` do not go together.
+        If an option is out of its range, ``base`` and ``data`` do not go together, or the tolerance would
+        take more than 10^8 steps of a chain.
     InvalidDataError
         If the images do not fit the model.
     DeadlineExceededError
@@ -143,17 +162,22 @@ def annealed_importance(
     >>> from rapid_ising.evaluation import log_partition
     >>> from rapid_ising.models import RBM
     >>> model = RBM(16, 8, seed=0, weight_std=0.3)
-    >>> found = annealed_importance(model, seed=0)
+    >>> found = annealed_importance(model, betas=100, tolerance=0.0125, seed=0)
     >>> abs(found.log_partition - log_partition(model)) < 0.05
     True
     """
-    inverse = _positive(beta)
+    inverse = _positive("beta", beta)
+    wanted = None if tolerance is None else _positive("tolerance", tolerance)
     count = positive_integer("chains", chains, minimum=2)
     fields = _base_fields(model, base, data)
     path = annealing_path(model, inverse, fields)
     given = None if isinstance(betas, int | np.integer) else _schedule(betas, inverse)
     steps = positive_integer("betas", betas) if given is None else len(given) - 1
-    return forward_run(path, fields, count, steps, given, generator(seed), Deadline(deadline))
+    rng, limit = generator(seed), Deadline(deadline)
+    found = forward_run(path, fields, count, steps, given, rng, limit)
+    if wanted is None:
+        return found
+    return _within(wanted, found, path, given is None, rng, limit)
 
 
 def forward_run(
@@ -185,11 +209,43 @@ def forward_run(
     )
 
 
+def _within(
+    tolerance: float,
+    found: AISEstimate,
+    path: AnnealingPath | StatePath,
+    lengthen: bool,
+    rng: np.random.Generator,
+    limit: Deadline,
+) -> AISEstimate:
+    """Run again, on a longer path or with more chains, until the standard error is within ``tolerance``.
+
+    A run says only how long the next one is; none of its weights are kept.
+    """
+    while found.standard_error > tolerance or found.effective_sample_size < TRUSTED:
+        chains, steps = len(found.log_weights), len(found.betas) - 1
+        given: Reals | None = found.betas / found.beta
+        size = found.effective_sample_size
+        if lengthen and size < LEAST_SHARE * chains:
+            steps, given = 2 * steps, None
+            needed = chains
+        else:
+            needed = math.ceil(MARGIN * chains * max((found.standard_error / tolerance) ** 2, TRUSTED / size))
+        if needed * steps > MOST_STEPS:
+            raise InvalidParameterError(
+                f"a tolerance of {tolerance:g} nats would take about {needed:.0e} chains of {steps} betas: "
+                f"{chains} of them have a standard error of {found.standard_error:.2g}; give more tolerance "
+                "or a lower beta"
+            )
+        found = forward_run(path, found.base, min(needed, GROWTH * chains), steps, given, rng, limit)
+    return found
+
+
 def reverse_annealed_importance(
     model: Model,
     forward: AISEstimate,
     *,
     samples: npt.ArrayLike | None = None,
+    chains: int | None = None,
     equilibration: int = 100,
     seed: Seed = None,
     deadline: float | None = None,
@@ -213,6 +269,9 @@ def reverse_annealed_importance(
         they are exact, the bound holds. Left out, the ends of the forward chains are drawn by their weights
         and take Gibbs steps, which is right only as far as the forward run found where the model's
         probability lies.
+    chains
+        The number of chains when ``samples`` is left out, at least 2: as many as the forward run's, if this
+        is left out too.
     equilibration
         Gibbs steps before the start, when ``samples`` is left out.
     seed, deadline
@@ -239,12 +298,15 @@ def reverse_annealed_importance(
             "give the run of this model"
         )
     steps = positive_integer("equilibration", equilibration, minimum=0)
+    if samples is not None and chains is not None:
+        raise InvalidParameterError("samples start one chain each: give samples or chains, not both")
+    count = len(forward.states) if chains is None else positive_integer("chains", chains, minimum=2)
     path = annealing_path(model, forward.beta, forward.base)
     limit = Deadline(deadline)
     rng = generator(seed)
     visible: Floats
     if samples is None:
-        visible = forward.states[_resampled(forward.log_weights, rng)].astype(model.dtype)
+        visible = forward.states[_resampled(forward.log_weights, count, rng)].astype(model.dtype)
         path.equilibrate(visible, steps, rng, limit)
     else:
         visible = spins("samples", samples, len(model.carried)).astype(model.dtype)
@@ -307,17 +369,16 @@ def _log_mean(log_weights: Reals) -> tuple[float, float]:
     return highest + math.log(mean), float(relative.std(ddof=1)) / (mean * math.sqrt(len(relative)))
 
 
-def _resampled(log_weights: Reals, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Return as many indices as weights, each as often as its weight asks for, give or take one."""
-    count = len(log_weights)
+def _resampled(log_weights: Reals, count: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return ``count`` indices of weights, each as often as its weight asks for, give or take one."""
     cumulative = np.cumsum(np.exp(log_weights - log_weights.max()))
     points = (np.arange(count) + rng.random()) * (cumulative[-1] / count)
     chosen: npt.NDArray[np.intp] = np.searchsorted(cumulative, points, side="right")
-    return np.minimum(chosen, count - 1)
+    return np.minimum(chosen, len(log_weights) - 1)
 
 
-def _positive(beta: float) -> float:
-    return finite("beta", beta, minimum=0, exclusive=True)
+def _positive(name: str, value: float) -> float:
+    return finite(name, value, minimum=0, exclusive=True)
 
 
 def _base_fields(model: Model, base: str, data: npt.ArrayLike | None) -> Reals:

@@ -20,8 +20,8 @@ from rapid_ising.models.rbm import RBM
 from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats, Reals
 
-BLOCK = 2**16
-"""Spins of one layer that are drawn at once: half a megabyte in float64, which stays in the cache."""
+BLOCK = 2**15
+"""Spins of one layer that are drawn at once: a quarter of a megabyte in float64, which stays in the cache."""
 PILOT_CHAINS = 100
 """Chains of the short run that the steps are measured with."""
 PILOT_STEPS = 20_000

@@ -140,23 +140,14 @@ def density_of_states(
     finite("flatness", flatness, minimum=0, maximum=1)
     limit = Deadline(deadline)
     rng = generator(seed)
-    walk = EnergyWalk(problem, spacing(problem) / 10 if width is None else width, highest=None)
+    walk = EnergyWalk(problem, width, highest=None)
     states = (2 * rng.integers(2, size=(walkers, problem.num_variables)) - 1).astype(np.int8)
     sweeps = walk.flatten(states, final_factor, flatness, rng, limit=limit)
     walk.forget(walkers)
     for _ in range(-(-sweeps // SWEEPS)):
         walk.move(states, SWEEPS, 0.0, rng)
         limit.check("the Wang-Landau walk")
-    visited = np.flatnonzero(walk.visits.any(axis=0))[::-1]
-    weights = walk.log_density[visited]
-    counts = np.exp(weights - weights.max()) * walk.visits[:, visited]
-    total = counts.sum(axis=0)
-    return DensityOfStates(
-        energies=problem.offset + walk.sums[visited] / walk.visits[:, visited].sum(axis=0),
-        log_density=np.log(total / total.sum()) + problem.num_variables * math.log(2.0),
-        width=walk.width,
-        _walkers=counts,
-    )
+    return walk.density()
 
 
 def spacing(problem: IsingModel) -> float:
@@ -179,7 +170,7 @@ class EnergyWalk:
     problem
         The problem.
     width
-        The width of a bin.
+        The width of a bin; None takes a tenth of the standard deviation of the energies of all states.
     highest
         Energies from here up make one bin; None keeps them all apart.
     log_density
@@ -187,14 +178,20 @@ class EnergyWalk:
     """
 
     def __init__(
-        self, problem: IsingModel, width: float, highest: float | None, log_density: Reals | None = None
+        self,
+        problem: IsingModel,
+        width: float | None,
+        highest: float | None,
+        log_density: Reals | None = None,
     ) -> None:
         if problem.num_variables > MAX_SPINS:
             raise ProblemTooLargeError(
                 f"a walk over the energies of {problem.num_variables} spins would not come to an end: "
                 f"at most {MAX_SPINS} can be asked for, and tens are what it is good for"
             )
-        self.width = finite("width", width, minimum=0, exclusive=True)
+        wanted = spacing(problem) / 10 if width is None else width
+        self.width = finite("width", wanted, minimum=0, exclusive=True)
+        self.offset = problem.offset
         self.fields = problem.fields.astype(np.float64)
         self.couplings = np.ascontiguousarray(problem.couplings.to_dense(), dtype=np.float64)
         largest = float(np.abs(self.fields).sum() + np.abs(self.couplings).sum() / 2)
@@ -267,6 +264,19 @@ class EnergyWalk:
                 by_time = factor <= pace
                 self.forget(len(states))
         return sweeps
+
+    def density(self) -> DensityOfStates:
+        """Return the density of states from log g and the visits since ``forget``, with g held."""
+        visited = np.flatnonzero(self.visits.any(axis=0))[::-1]
+        weights = self.log_density[visited]
+        counts = np.exp(weights - weights.max()) * self.visits[:, visited]
+        total = counts.sum(axis=0)
+        return DensityOfStates(
+            energies=self.offset + self.sums[visited] / self.visits[:, visited].sum(axis=0),
+            log_density=np.log(total / total.sum()) + len(self.fields) * math.log(2.0),
+            width=self.width,
+            _walkers=counts,
+        )
 
     def bins(self, energies: npt.ArrayLike) -> Indices:
         """Return the bin of each energy, as the kernel counts them."""

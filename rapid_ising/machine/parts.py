@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
 
-from rapid_ising.errors import BackendError, IncompleteError
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import BackendError, DeadlineExceededError, IncompleteError, RapidIsingError
 from rapid_ising.job import Submission
 from rapid_ising.request import Answer
 
@@ -15,6 +19,9 @@ from rapid_ising.request import Answer
 @final
 class Parts(Submission):
     """Several submissions as one; what has arrived is kept when one of them fails.
+
+    Nothing more is sent once a part has failed or the deadline has passed; those with the machine are still
+    waited for.
 
     Parameters
     ----------
@@ -24,83 +31,153 @@ class Parts(Submission):
         What sends each part and returns its submission.
     in_flight
         How many parts may be with the machine at once.
+    deadline
+        When the whole is to be there.
+    counts
+        What the parts are called in the record.
+    distinct
+        Whether each state is to come once.
     """
 
-    def __init__(self, stage: str, sends: Sequence[Callable[[], Submission]], in_flight: int) -> None:
-        self._stage, self._in_flight = stage, in_flight
-        self._waiting = list(sends)
-        self._sent: list[Submission] = []
+    def __init__(
+        self,
+        stage: str,
+        sends: Sequence[Callable[[], Submission]],
+        in_flight: int,
+        deadline: Deadline | None = None,
+        *,
+        counts: str = "calls",
+        distinct: bool = False,
+    ) -> None:
+        self._stage, self._in_flight, self._counts, self._distinct = stage, in_flight, counts, distinct
+        self._deadline = deadline or Deadline(None)
+        self._total = len(sends)
+        self._waiting = deque(enumerate(sends))
+        self._running: dict[int, Submission] = {}
         self._answers: dict[int, Answer] = {}
-        self._error: BackendError | None = None
-        self._send()
-        self.id = self._sent[0].id if self._sent else "local"
+        self._error: RapidIsingError | None = None
+        self.id = "local"
+        try:
+            self._send()
+        except BaseException:
+            # Nobody will ever hold this submission.
+            self.cancel()
+            raise
 
     def _send(self) -> None:
-        """Send what may be sent: nothing more once a part has failed."""
-        while (
-            self._waiting and self._error is None and len(self._sent) - len(self._answers) < self._in_flight
-        ):
+        """Send what may be sent."""
+        while self._waiting and self._error is None and len(self._running) < self._in_flight:
+            place, send = self._waiting[0]
             try:
-                self._sent.append(self._waiting[0]())
-            except BackendError as error:
+                self._deadline.check(self._stage)
+                sent = send()
+            except RapidIsingError as error:
                 self._error = error
                 return
-            self._waiting.pop(0)
-
-    def done(self) -> bool:
-        """Return whether every part is there; sends the next ones as others finish."""
-        if self._error is None and len(self._answers) == len(self._sent) and not self._waiting:
-            return True
-        pending = [place for place in range(len(self._sent)) if place not in self._answers]
-        for place in pending:
-            if self._sent[place].done():
+            self._waiting.popleft()
+            if place == 0:
+                self.id = sent.id
+            self._running[place] = sent
+            if sent.id == "local":
+                # Done already: it makes room for the next.
                 self._take(place, None)
-        self._send()
-        return len(self._answers) == len(self._sent) and (not self._waiting or self._error is not None)
 
     def _take(self, place: int, timeout: float | None) -> None:
+        """Move the answer of a part to the others, or note that there will be none."""
         try:
-            self._answers[place] = self._sent[place].answer(timeout)
+            self._answers[place] = self._running[place].answer(timeout)
         except IncompleteError as error:
             self._error = self._error or error
             if error.answer is not None:
                 self._answers[place] = error.answer
-        except BackendError as error:
+        except RapidIsingError as error:
+            if isinstance(error, DeadlineExceededError) and timeout is not None and not self._deadline.passed:
+                # This wait was too short; the part goes on.
+                raise
             self._error = self._error or error
+        del self._running[place]
+
+    def _collect(self) -> None:
+        """Take what is done, and send as much again."""
+        for place, sent in list(self._running.items()):
+            if sent.done():
+                self._take(place, None)
+        self._send()
+
+    def done(self) -> bool:
+        """Return whether all is there that will be; sends the next parts as others finish."""
+        self._collect()
+        return not self._running and (not self._waiting or self._error is not None)
 
     def answer(self, timeout: float | None = None) -> Answer:
-        """Return the answers of all parts, one after the other."""
-        place = 0
-        while place < len(self._sent):
-            if place not in self._answers:
-                self._take(place, timeout)
-            self._send()
-            place += 1
-        arrived = [self._answers[key] for key in sorted(self._answers)]
+        """Return the answers of all parts, one after the other.
+
+        Raises
+        ------
+        DeadlineExceededError
+            If ``timeout`` is over, when one may ask again, or if nothing arrived before the deadline.
+        IncompleteError
+            If a part failed; it has what the others gave.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        self._send()
+        while self._running:
+            # The oldest; what finished meanwhile is collected after it.
+            self._take(min(self._running), None if timeout is None else max(0.0, end - time.monotonic()))
+            self._collect()
+        arrived = [self._answers[place] for place in sorted(self._answers)]
         if self._error is None:
-            return joined(self._stage, arrived)
-        total = len(self._sent) + len(self._waiting)
+            return self._joined(arrived)
+        if not arrived and isinstance(self._error, DeadlineExceededError):
+            raise self._error
         raise IncompleteError(
-            f"{len(arrived)} of {total} calls arrived, then one failed: {self._error}",
-            joined(self._stage, arrived) if arrived else None,
+            f"{len(arrived)} of {self._total} {self._counts} arrived, then one failed: {self._error}",
+            self._joined(arrived) if arrived else None,
         ) from self._error
+
+    def _joined(self, answers: Sequence[Answer]) -> Answer:
+        return joined(self._stage, answers, counts=self._counts, distinct=self._distinct)
 
     def cancel(self) -> bool:
         """Ask the machine to stop what it has, and send no more."""
-        stopped = bool(self._waiting)
+        stopped = [place for place, sent in self._running.items() if sent.cancel()]
+        if self._error is None and (stopped or self._waiting):
+            self._error = BackendError("cancelled")
         self._waiting.clear()
-        for place, sent in enumerate(self._sent):
-            if place not in self._answers:
-                stopped = sent.cancel() or stopped
-        return stopped
+        for place in stopped:
+            del self._running[place]
+        return self._error is not None
 
 
-def joined(stage: str, answers: Sequence[Answer], **facts: Any) -> Answer:
-    """Return the reads of all answers as one, with the record of each call."""
+def joined(
+    stage: str, answers: Sequence[Answer], *, counts: str = "calls", distinct: bool = False, **facts: Any
+) -> Answer:
+    """Return the reads of all answers as one, with the record of each call.
+
+    With ``distinct``, each state comes once, and each answer weighs the same.
+    """
+    states = np.concatenate([answer.states for answer in answers])
     weights = None
     if any(answer.weights is not None for answer in answers):
-        weights = np.concatenate(
-            [np.ones(len(a.states)) if a.weights is None else a.weights for a in answers]
-        )
-    record = {"stage": stage, "calls": len(answers), **facts, "parts": [list(a.stages) for a in answers]}
-    return Answer(np.concatenate([answer.states for answer in answers]), [record], weights)
+        shares = [np.ones(len(a.states)) if a.weights is None else a.weights for a in answers]
+        # The number of distinct states does not tell how many reads an answer stands for.
+        weights = np.concatenate([share / share.sum() for share in shares] if distinct else shares)
+    record = {"stage": stage, counts: len(answers), **facts, "parts": [list(a.stages) for a in answers]}
+    answer = Answer(states, [record], weights)
+    return once_each(answer) if distinct else answer
+
+
+def once_each(answer: Answer) -> Answer:
+    """Return an answer with each state once, where it came first; weights of equal states add up.
+
+    >>> twice = Answer(np.array([[1, 1], [1, -1], [1, 1]], np.int8), [], np.array([1.0, 1.5, 0.5]))
+    >>> once_each(twice).states.tolist(), once_each(twice).weights
+    ([[1, 1], [1, -1]], array([1., 1.]))
+    """
+    _, first, group = np.unique(answer.states, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    weights = None
+    if answer.weights is not None:
+        sums = np.bincount(group.ravel(), answer.weights)[order]
+        weights = sums / sums.mean()
+    return Answer(answer.states[first[order]], answer.stages, weights)

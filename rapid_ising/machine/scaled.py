@@ -81,23 +81,29 @@ class Scaled(PlainStage):
         fits = min(limits)
         if math.isinf(fits):
             return 1.0
-        fills = facts.temperature == "settable" or facts.integer_coefficients
+        fills = facts.temperature == "settable" or step_of(facts) > 0
         return fits if fills else min(1.0, fits)
 
     def _encode(self, request: Request) -> tuple[Request, Decode]:
         facts, factor = self.inner.capabilities, self.factor(request.model)
-        largest = np.abs(request.model.couplings.values()).max(initial=0.0) * factor
-        if facts.integer_coefficients and 0 < largest < 0.5:
+        values = request.model.couplings.values()
+        largest = max(-values.min(initial=0.0), values.max(initial=0.0)) * factor
+        if 0 < largest < step_of(facts) / 2:
             raise CapabilityError(
-                f"{self.name} takes whole numbers, and at the factor {factor:.3g} that brings the fields "
-                f"into its range the largest coupling is {largest:.3g}, which rounds to 0: use a machine "
-                "with a wider range of fields, or a model with smaller ones"
+                f"{self.name} takes multiples of {step_of(facts):g}, and at the factor {factor:.3g} that "
+                f"brings the fields into its range the largest coupling is {largest:.3g}, which rounds to 0: "
+                "use a machine with a wider range of fields, or a model with smaller ones"
             )
         settable = facts.temperature == "settable"
         beta = request.beta / factor if settable else request.beta
         record = {"stage": self.stage, "factor": factor, "beta": beta}
         model = request.model if factor == 1.0 else request.model.scaled(factor)
         return self._asked(request, model=model, beta=beta), lambda answer: answer.with_stage(record)
+
+
+def step_of(facts: Capabilities) -> float:
+    """Return the step of a machine's coefficients, 0 where they are real numbers."""
+    return 1.0 if facts.integer_coefficients else facts.step or 0.0
 
 
 def room(values: Floats, allowed: Range | None) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
@@ -15,6 +17,7 @@ from rapid_ising.job import Decoded, Submission
 from rapid_ising.machine.parts import Parts
 from rapid_ising.registry import as_backend
 from rapid_ising.request import Answer, Request
+from rapid_ising.validation import positive_integer
 
 Decode = Callable[[Answer], Answer]
 """The way back through a stage: from the machine's answer to the asker's, with the stage's record added."""
@@ -103,16 +106,41 @@ class SplitStage(Stage):
     Parameters
     ----------
     in_flight
-        How many of the calls may be with the machine at once.
+        How many of the calls may be with the stage or machine inside at once; two such stages, one around the
+        other, have the product of both with the machine.
     """
+
+    counts: ClassVar[str] = "calls"
+    """What the record calls the number of parts."""
 
     in_flight: int = dataclasses.field(default=4, kw_only=True)
 
+    def _check_options(self, facts: Capabilities) -> None:
+        positive_integer("in_flight", self.in_flight)
+
     def _accept(self, request: Request) -> Callable[[], Submission]:
         self._refuse(request)
-        sends = [self._sender(part, decode) for part, decode in self._split(request)]
-        return lambda: Parts(self.stage, sends, self.in_flight)
+        sends = []
+        for part, decode in self._split(request):
+            # Random numbers of its own, since parts may come back in any order.
+            own = np.random.default_rng(request.rng.integers(2**32, size=4))
+            sends.append(self._sender(dataclasses.replace(part, rng=own), decode))
+        distinct = self.inner.capabilities.returns == "distinct"
+        return lambda: Parts(
+            self.stage, sends, self.in_flight, request.deadline, counts=self.counts, distinct=distinct
+        )
+
+    def _shares(self, request: Request, parts: int) -> Iterator[Request]:
+        """Yield the requests for so many nearly equal shares of the reads, each with its starts."""
+        bounds = [request.num_reads * part // parts for part in range(parts + 1)]
+        for start, stop in pairwise(bounds):
+            states = request.initial_states
+            yield self._asked(
+                request,
+                num_reads=stop - start,
+                initial_states=None if states is None else states[start:stop],
+            )
 
     @abstractmethod
-    def _split(self, request: Request) -> Sequence[tuple[Request, Decode]]:
+    def _split(self, request: Request) -> Iterable[tuple[Request, Decode]]:
         """Return the requests for the machine inside, in order, each with its way back."""

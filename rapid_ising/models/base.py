@@ -17,10 +17,12 @@ from rapid_ising import storage
 from rapid_ising.backend import Backend
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
 from rapid_ising.ising import IsingModel
+from rapid_ising.machine.prepare import prepare
 from rapid_ising.models.statistics import SampleStatistics, Statistics
 from rapid_ising.registry import as_backend
 from rapid_ising.typing import Floats, Indices, Reals, States
 from rapid_ising.validation import (
+    MODEL,
     Seed,
     finite,
     generator,
@@ -31,6 +33,8 @@ from rapid_ising.validation import (
 )
 
 KIND = "model"
+THERMOMETER = 64
+"""The reads of a machine whose temperature has to be measured."""
 Known: TypeAlias = npt.NDArray[np.bool_] | None
 """Which visible spins a Gibbs step holds."""
 
@@ -217,19 +221,21 @@ class Model(ABC):
         num_reads
             The number of states.
         backend
-            The machine: a name, a Backend or any ``dimod.Sampler``.
+            The machine: a name, a Backend or any ``dimod.Sampler``; stages are put around it as
+            ``prepare`` says.
         beta, seed, deadline
             As in ``Backend.sample``.
 
         Returns
         -------
         States
-            Shape (num_reads, V); fewer rows from a machine that returns each state once.
+            Shape (num_reads, V); fewer rows from a machine that returns each state once. Where reads have
+            weights, each row comes as often as its weight says.
         """
-        answer = as_backend(backend).sample(
-            self.ising(), num_reads=num_reads, beta=beta, seed=seed, deadline=deadline
-        )
-        return rows_of(answer)[:, : self.n_visible]
+        problem = self.ising()
+        machine = prepare(backend, problem, beta=beta, num_reads=num_reads, show=False)
+        answer = machine.sample(problem, num_reads=num_reads, beta=beta, seed=seed, deadline=deadline)
+        return even_rows(answer, generator(seed, MODEL))[:, : self.n_visible]
 
     def reconstruct(
         self,
@@ -280,11 +286,16 @@ class Model(ABC):
         start = np.where(known, given, starting_values(unknown, self.n_visible)).astype(self.dtype)
         rng, inverse = generator(seed), inverse_temperature(beta)
         if backend is not None:
-            machine = as_backend(backend)
             images = np.where(known, start, 0).astype(np.int8)
-            seeds = rng if machine.capabilities.seedable else None
-            for image in images:
-                answer = machine.sample(self.ising(image), beta=inverse, seed=seeds, deadline=deadline)
+            machine = as_backend(backend)
+            # One read an image; a machine with a temperature of its own needs more to measure that by.
+            reads = THERMOMETER if machine.capabilities.temperature == "effective" else 1
+            for place, image in enumerate(images):
+                problem = self.ising(image)
+                if place == 0:
+                    machine = prepare(machine, problem, beta=inverse, num_reads=reads, show=False)
+                seeds = rng if machine.capabilities.seedable else None
+                answer = machine.sample(problem, num_reads=reads, beta=inverse, seed=seeds, deadline=deadline)
                 image[~known] = rows_of(answer)[0, : int((~known).sum())]
             return images
         count = positive_integer("steps", steps)
@@ -319,6 +330,25 @@ class Model(ABC):
 def rows_of(answer: dimod.SampleSet) -> States:
     """Return the samples of a problem with spins 0..N-1 as an array, one row a read."""
     return np.asarray(answer.record.sample, dtype=np.int8)
+
+
+def weights_of(answer: dimod.SampleSet) -> Reals | None:
+    """Return the importance weights of the samples, of mean 1, or None when all count alike."""
+    names = answer.record.dtype.names or ()
+    return np.asarray(answer.record.weight, dtype=np.float64) if "weight" in names else None
+
+
+def even_rows(answer: dimod.SampleSet, rng: np.random.Generator) -> States:
+    """Return the samples as rows that count alike: each row as often as its weight says, on average.
+
+    Systematic resampling: the copies of a row are its weight rounded up or down.
+    """
+    rows, weights = rows_of(answer), weights_of(answer)
+    if weights is None:
+        return rows
+    points = (np.arange(len(rows)) + rng.random()) / len(rows)
+    places = np.searchsorted(np.cumsum(weights) / weights.sum(), points, side="right")
+    return rows[np.minimum(places, len(rows) - 1)]
 
 
 def starting_values(unknown: npt.ArrayLike, width: int) -> Reals:

@@ -9,9 +9,9 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.couplings import Dense, Sparse
+from rapid_ising.couplings import SPARSE_BELOW, Dense, Sparse
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.ising import SPARSE_BELOW, IsingModel
+from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
 from rapid_ising.models.graph import GraphModel
 from rapid_ising.models.statistics import Statistics

@@ -7,6 +7,7 @@ from rapid_ising.reproduction.fig1 import Fig1
 from rapid_ising.reproduction.fig2a import Fig2a
 from rapid_ising.reproduction.fig2b import Fig2b
 from rapid_ising.reproduction.likelihood import Likelihood
+from rapid_ising.reproduction.machines import Machines
 from rapid_ising.reproduction.models import Models
 from rapid_ising.reproduction.negative_phases import NegativePhases
 from rapid_ising.reproduction.study import Study
@@ -19,12 +20,15 @@ STUDIES: dict[str, Study] = {
     "negative-phases": NegativePhases(),
     "models": Models(),
     "likelihood": Likelihood(),
+    "machines": Machines(),
 }
 """Each study as it is asked for; two of them may share their tasks."""
+OTHER = ("machines",)
+"""The studies that are not of the paper's figures and must be asked for by name."""
 
 
 def chosen(names: list[str]) -> dict[str, Study]:
-    """Return the studies of some names, in the order of the catalogue; "all" is every one.
+    """Return the studies of some names, in the order of the catalogue; "all" is every one of the paper.
 
     >>> list(chosen(["fig1b", "fig1a"]))
     ['fig1a', 'fig1b']
@@ -32,7 +36,11 @@ def chosen(names: list[str]) -> dict[str, Study]:
     for name in names:
         if name not in (*STUDIES, "all"):
             raise UnknownNameError.among("study", name, (*STUDIES, "all"))
-    return {name: study for name, study in STUDIES.items() if name in names or "all" in names}
+    return {
+        name: study
+        for name, study in STUDIES.items()
+        if name in names or ("all" in names and name not in OTHER)
+    }
 
 
 def study_of(name: str) -> Study:

@@ -46,6 +46,11 @@ def fitting(backend: Backend, problem: Problem) -> Problem:
     return problem
 
 
+def at_most(backend: Backend, num_reads: int) -> int:
+    """Return ``num_reads``, or as many as the backend makes in one call."""
+    return min(num_reads, backend.capabilities.reads_a_call or num_reads)
+
+
 def seeded(backend: Backend, seed: Seed = SEED) -> dict[str, Any]:
     """Return the keyword that fixes the samples, or none where the backend cannot be seeded."""
     return {"seed": seed} if backend.capabilities.seedable else {}
@@ -61,9 +66,9 @@ def states(answer: dimod.SampleSet, variables: Sequence[Hashable]) -> list[State
 def draw(
     backend: Backend, problem: Problem, variables: Sequence[Hashable], num_reads: int, beta: float
 ) -> list[State]:
-    """Return ``num_reads`` states, in as many calls as the backend's ``max_reads`` makes necessary."""
+    """Return ``num_reads`` states, in as many calls as the backend's limit makes necessary."""
     rng = np.random.default_rng(SEED)
-    most = backend.capabilities.max_reads or num_reads
+    most = at_most(backend, num_reads)
     reads: list[State] = []
     while len(reads) < num_reads:
         wanted = min(most, num_reads - len(reads))

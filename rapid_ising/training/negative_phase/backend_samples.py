@@ -9,8 +9,9 @@ import numpy as np
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
+from rapid_ising.machine.prepare import prepare
 from rapid_ising.models import Model
-from rapid_ising.models.base import rows_of
+from rapid_ising.models.base import rows_of, weights_of
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.registry import as_backend
 from rapid_ising.training.negative_phase.base import NegativePhase
@@ -23,10 +24,11 @@ from rapid_ising.validation import finite, positive_integer
 class BackendSamples(NegativePhase):
     """The model's averages over low-energy samples of any Ising machine.
 
-    The model's Ising problem goes to the machine as it stands and is asked for at beta = 1. Of the answer
-    the visible spins are used; the hidden ones are replaced by their means given these, which has the same
-    expectation and less noise. A machine that takes initial states starts at the patterns of the model, if
-    it has patterns, and runs a few sweeps: the estimate of the paper, refreshed.
+    The model's Ising problem is asked for at beta = 1, through the stages that it needs on this machine. Of
+    the answer the visible spins are used; the hidden ones are replaced by their means given these, which has
+    the same expectation and less noise. A machine that takes initial states starts at the patterns of the
+    model, if it has patterns, and runs a few sweeps: the estimate of the paper, refreshed. Weights of the
+    reads, where a stage gave them, are used.
 
     Parameters
     ----------
@@ -40,11 +42,14 @@ class BackendSamples(NegativePhase):
         The sweeps from there, on machines that let them be set.
     deadline
         The seconds that one call may take.
+    prepared
+        Whether to put the stages around the machine that the model needs, as ``prepare`` does; without
+        them the model goes to the machine as it stands.
 
     Examples
     --------
     >>> BackendSamples("exact", num_reads=100)
-    BackendSamples(backend=Exact(), num_reads=100, from_patterns=True, sweeps=5, deadline=None)
+    BackendSamples(backend=Exact(), num_reads=100, from_patterns=True, sweeps=5, deadline=None, prepared=True)
     """
 
     name: ClassVar[str] = "backend"
@@ -54,6 +59,8 @@ class BackendSamples(NegativePhase):
     from_patterns: bool = True
     sweeps: int = 5
     deadline: float | None = None
+    prepared: bool = True
+    _machine: Backend | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.num_reads is not None:
@@ -70,19 +77,25 @@ class BackendSamples(NegativePhase):
         k = model.n_patterns or 1
         return k * max(1, -(-64 // k))
 
-    @property
-    def machine(self) -> Backend:
-        """The machine."""
-        return as_backend(self.backend)
-
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
-        self.machine.check(model.ising(), num_reads=self.reads(model))
+        self._machine = self._ready(model)
+
+    def _ready(self, model: Model) -> Backend:
+        """Return the machine with its stages, set for this model."""
+        machine, reads = as_backend(self.backend), self.reads(model)
+        if self.prepared:
+            machine = prepare(machine, model, num_reads=reads, show=False)
+        else:
+            machine.check(model.ising(), num_reads=reads)
+        return machine.for_refresh(self.sweeps) if self._starts_at_patterns(model, machine) else machine
+
+    def _starts_at_patterns(self, model: Model, machine: Backend) -> bool:
+        return bool(self.from_patterns and model.n_patterns and machine.capabilities.initial_states)
 
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
-        machine = self.machine
+        machine = self._machine or self._ready(model)
         states = None
-        if self.from_patterns and model.n_patterns and machine.capabilities.initial_states:
-            machine = machine.for_refresh(self.sweeps)
+        if self._starts_at_patterns(model, machine):
             # In turn from a random one on, so that no pattern is favoured where the reads do not go round.
             starts = model.relaxed(model.states())
             turns = rng.permutation(len(starts))[np.arange(self.reads(model)) % len(starts)]
@@ -95,4 +108,6 @@ class BackendSamples(NegativePhase):
             initial_states=states,
             deadline=self.deadline,
         )
-        return model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))
+        found = model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))
+        weights = weights_of(answer)
+        return found if weights is None else found.weighted(weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
+from rapid_ising.tempering import exchange_step
 from rapid_ising.training.negative_phase.base import NegativePhase
 from rapid_ising.typing import Floats, Reals
 from rapid_ising.validation import finite, positive_integer
@@ -80,26 +82,13 @@ class ParallelTempering(NegativePhase):
         self._parity = 0
 
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
+        step = partial(model.tempered_step, rng=rng)
         for _ in range(self.steps):
-            energies = np.empty(self._chains.shape[:2])
-            for rung, beta in enumerate(self.ladder):
-                self._chains[rung], energies[rung] = model.tempered_step(self._chains[rung], float(beta), rng)
-            self._exchange(energies, rng)
+            swaps = exchange_step(self._chains, self.ladder, self._parity, step, rng)
+            self._parity = 1 - self._parity
+            if swaps.size:
+                self.accepted = float(swaps.mean())
         return model.statistics(self._chains[-1])
-
-    def _exchange(self, energies: Reals, rng: np.random.Generator) -> None:
-        """Propose to exchange neighbours on the ladder, pairs of one parity at a time."""
-        lower = np.arange(self._parity, len(self.ladder) - 1, 2)
-        self._parity = 1 - self._parity
-        if not lower.size:
-            return
-        gaps = self.ladder[lower] - self.ladder[lower + 1]
-        log_ratio = gaps[:, None] * (energies[lower] - energies[lower + 1])
-        swap = np.log(1.0 - rng.random(log_ratio.shape)) < log_ratio
-        cold, hot = self._chains[lower + 1], self._chains[lower]
-        self._chains[lower] = np.where(swap[:, :, None], cold, hot)
-        self._chains[lower + 1] = np.where(swap[:, :, None], hot, cold)
-        self.accepted = float(swap.mean())
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
         return {"chains": self._chains.copy(), "parity": np.array([self._parity], np.float64)}

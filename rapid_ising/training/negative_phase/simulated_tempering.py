@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
+from rapid_ising.tempering import adapted_weights, climb, temperature_step
 from rapid_ising.training.negative_phase.base import NegativePhase
 from rapid_ising.training.negative_phase.parallel_tempering import ParallelTempering
 from rapid_ising.typing import Floats, Reals
@@ -89,27 +91,16 @@ class SimulatedTempering(NegativePhase):
         return ParallelTempering(self.betas).ladder
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
-        ladder = self.ladder
+        step = partial(model.tempered_step, rng=rng)
         chains = model.random_chains(self.chains, rng)
-        self._chains = chains.copy()
-        # As many chains stay at each temperature as the ladder is gone up.
-        self._rungs = np.arange(self.chains) % len(ladder)
-        means = np.zeros(len(ladder))
-        for rung, beta in enumerate(ladder):
-            for step in range(self.burn_in):
-                chains, energies = model.tempered_step(chains, float(beta), rng)
-                # The mean over the second half of the steps.
-                if step >= self.burn_in // 2:
-                    means[rung] += energies.mean() / (self.burn_in - self.burn_in // 2)
-            self._chains[self._rungs == rung] = chains[self._rungs == rung]
-        areas = np.diff(ladder) * (means[:-1] + means[1:]) / 2
-        self._weights = np.concatenate([[0.0], np.cumsum(areas)])
+        self._chains, self._rungs, self._weights = climb(chains, self.ladder, self.burn_in, step)
         self._steps = 0
 
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         ladder = self.ladder
         coldest = len(ladder) - 1
-        self._chains = self._chains.copy()
+        step = partial(model.tempered_step, rng=rng)
+        self._chains, self._rungs = self._chains.copy(), self._rungs.copy()
         found: list[Floats] = []
         count = self.steps = 0
         while count < self.reads:
@@ -118,30 +109,14 @@ class SimulatedTempering(NegativePhase):
                     f"simulated tempering came to beta = 1 {count} times in {self.steps} steps of "
                     f"{self.chains} chains, and {self.reads} are needed: give more than {len(ladder)} betas"
                 )
-            energies = np.empty(self.chains)
-            for rung in np.unique(self._rungs):
-                here = self._rungs == rung
-                self._chains[here], energies[here] = model.tempered_step(
-                    self._chains[here], float(ladder[rung]), rng
-                )
-            law = self._law(ladder, energies)
-            points = rng.random((self.chains, 1))
-            self._rungs = (law.cumsum(axis=1)[:, :-1] < points).sum(axis=1)
+            law = temperature_step(self._chains, self._rungs, self._weights, ladder, step, rng)
             cold = self._chains[self._rungs == coldest]
             found.append(cold)
             count += len(cold)
             self.steps += 1
             self._steps += 1
-            excess = np.minimum(len(ladder) * law.mean(axis=0) - 1, 1.0)
-            self._weights = self._weights - max(1 / self._steps, self.rate) * excess
+            self._weights = adapted_weights(self._weights, law, max(1 / self._steps, self.rate))
         return model.statistics(np.concatenate(found))
-
-    def _law(self, ladder: Reals, energies: Reals) -> Reals:
-        """Return P(r | s) of each chain, shape (n, R)."""
-        exponents = self._weights - np.outer(energies, ladder)
-        law: Reals = np.exp(exponents - exponents.max(axis=1, keepdims=True))
-        law /= law.sum(axis=1, keepdims=True)
-        return law
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
         return {

@@ -1,0 +1,1 @@
+"""Digital twins: what each machine computes, in this process; named and recorded as twins, always."""

@@ -1,0 +1,173 @@
+"""What a chain of stages would do with a problem, found by a rehearsal in which the machine is a stand-in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from rapid_ising.backend import Backend, Machine, Problem
+from rapid_ising.capabilities import Capabilities
+from rapid_ising.job import Finished, Submission
+from rapid_ising.machine.calibrated import Calibrated
+from rapid_ising.machine.stage import Stage
+from rapid_ising.plain import plain
+from rapid_ising.request import Request
+
+SHOWN = 4
+"""The significant digits of a figure."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class PlannedStage:
+    """One stage of a plan."""
+
+    stage: str
+    does: str
+    facts: Mapping[str, Any]
+    """What it would record."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What would be sent to a machine: the stages from the outside in, the calls, the reads and the time."""
+
+    machine: str
+    spins: int
+    beta: float
+    num_reads: int
+    stages: Sequence[PlannedStage]
+    calls: int
+    reads: int
+    seconds: float | None
+    """The time of the machine, where it states that of a read."""
+    rounds: int = 1
+    """The most times that all this is repeated, to meet the asked beta."""
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values."""
+        facts: dict[str, Any] = plain(dataclasses.asdict(self))
+        return facts
+
+    def __str__(self) -> str:
+        size = f"{count(self.spins, 'spin')}, {count(self.num_reads, 'read')}"
+        head = f"{self.machine}: {size} at beta = {self.beta:g}"
+        width = max((len(stage.stage) for stage in self.stages), default=0)
+        rows = [f"  {s.stage:<{width}}  {s.does}{told(s.facts)}" for s in self.stages]
+        cost = f"{count(self.calls, 'call')}, {count(self.reads, 'read')}"
+        if self.seconds is not None:
+            cost += f", {self.seconds:.3g} s of the machine"
+        if self.rounds > 1:
+            cost += f"; up to {self.rounds} times that until beta is met"
+        return "\n".join([head, *rows, cost, *([self.note] if self.note else [])])
+
+
+def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -> Plan:
+    """Return the plan of a chain for a problem.
+
+    The request goes down the chain to a stand-in with the machine's capabilities, which counts the calls and
+    answers with random states; each stage's own record says what it did.
+    """
+    outer: list[Stage] = []
+    machine = chain
+    while isinstance(machine, Stage):
+        outer.append(machine)
+        machine = machine.inner
+    standin = StandIn(machine.name, machine.capabilities)
+    rounds = 1
+    staged: Backend = standin
+    for stage in reversed(outer):
+        if isinstance(stage, Calibrated):
+            rounds = stage.rounds
+        if stage.rehearsed:
+            staged = dataclasses.replace(stage, backend=staged)
+    facts = chain.capabilities
+    answer = staged.sample(problem, num_reads=num_reads, beta=beta, seed=0 if facts.seedable else None)
+    records = flattened(answer.info["rapid_ising"]["stages"])
+    planned = [
+        PlannedStage(stage.stage, stage.does, records.get(stage.stage, {}) if stage.rehearsed else {})
+        for stage in outer
+    ]
+    asked = standin.asked
+    reads = sum(request.num_reads for request in asked)
+    time = machine.capabilities.read_time
+    return Plan(
+        machine.name,
+        problem.num_variables,
+        float(beta),
+        num_reads,
+        planned,
+        len(asked),
+        reads,
+        None if time is None else time * reads,
+        rounds,
+        not_a_sampler(facts, machine.name),
+    )
+
+
+def not_a_sampler(facts: Capabilities, name: str) -> str:
+    """Return why the reads of a chain are no Boltzmann samples; nothing where they are meant to be."""
+    if facts.temperature == "none":
+        return f"{name} is an optimiser: its reads are low-energy states, not Boltzmann samples"
+    if facts.returns == "distinct":
+        return f"{name} returns each of its best states once: not Boltzmann samples"
+    if facts.temperature == "effective":
+        return f"the reads of {name} have a temperature of its own: put Calibrated around it"
+    return ""
+
+
+@final
+class StandIn(Machine):
+    """A machine's capabilities without the machine: it notes what it is asked and answers at random."""
+
+    name: ClassVar[str] = "stand-in"
+
+    def __init__(self, name: str, capabilities: Capabilities) -> None:
+        self.__dict__["name"] = name
+        self.capabilities = capabilities
+        self.asked: list[Request] = []
+
+    def _submit(self, request: Request) -> Submission:
+        self.asked.append(request)
+        shape = (request.num_reads, request.model.num_variables)
+        return Finished(request.answer(2 * np.random.default_rng(0).integers(2, size=shape) - 1, []))
+
+
+def flattened(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return each stage's record by name, of a stage that asks several times that of its first call."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        parts = record.get("parts", [])
+        if parts:
+            found = {**flattened(parts[0]), **found}
+        found[record["stage"]] = {k: v for k, v in record.items() if k not in ("stage", "parts")}
+    return found
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things as words.
+
+    >>> count(1, "call"), count(1200, "read")
+    ('1 call', '1200 reads')
+    """
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """Return the figures of a record as words.
+
+    >>> told({"factor": 0.123456, "chain_breaks": 0})
+    ': factor 0.1235, chain breaks 0'
+    """
+    words = []
+    for key, value in facts.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        shown = f"{value:.{SHOWN}g}" if isinstance(value, float) else f"{value}"
+        words.append(f"{key.replace('_', ' ')} {shown}")
+    return ": " + ", ".join(words) if words else ""

@@ -1,0 +1,19 @@
+"""The warnings that rapid-ising gives: samples that came, and may not be what they seem."""
+
+from __future__ import annotations
+
+
+class RapidIsingWarning(UserWarning):
+    """The root of every warning of rapid-ising, so that one filter catches them all."""
+
+
+class ConvergenceWarning(RapidIsingWarning):
+    """Reads still remember where they started."""
+
+
+class CalibrationWarning(RapidIsingWarning):
+    """Reads are not at the inverse temperature that was asked."""
+
+
+class WeightsWarning(RapidIsingWarning):
+    """Importance weights leave few effective reads, or could not be given."""
