@@ -6,7 +6,7 @@ import dataclasses
 import time
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import networkx as nx
 import numpy as np
@@ -66,6 +66,8 @@ class OnGraph(PlainStage):
     cache
         Whether embeddings are kept, in memory and in the folder RAPID_ISING_CACHE, else the platform's.
     """
+
+    measured: ClassVar[frozenset[str]] = frozenset({"broken_chains", "broken_reads", "seconds"})
 
     chain_strength: ChainStrength | None = dataclasses.field(default=None, kw_only=True)
     prefactor: float = dataclasses.field(default=TORQUE, kw_only=True)

@@ -78,7 +78,7 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
     while isinstance(machine, Stage):
         outer.append(machine)
         machine = machine.inner
-    standin = StandIn(machine.name, machine.capabilities)
+    standin = StandIn(machine)
     rounds = 1
     staged: Backend = standin
     for stage in reversed(outer):
@@ -90,7 +90,11 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
     answer = staged.sample(problem, num_reads=num_reads, beta=beta, seed=0 if facts.seedable else None)
     records = flattened(answer.info["rapid_ising"]["stages"])
     planned = [
-        PlannedStage(stage.stage, stage.does, records.get(stage.stage, {}) if stage.rehearsed else {})
+        PlannedStage(
+            stage.stage,
+            stage.does,
+            {k: v for k, v in records.get(stage.stage, {}).items() if k not in stage.measured},
+        )
         for stage in outer
     ]
     asked = standin.asked
@@ -127,10 +131,15 @@ class StandIn(Machine):
 
     name: ClassVar[str] = "stand-in"
 
-    def __init__(self, name: str, capabilities: Capabilities) -> None:
-        self.__dict__["name"] = name
-        self.capabilities = capabilities
+    def __init__(self, machine: Backend) -> None:
+        self.__dict__["name"] = machine.name
+        self.capabilities = machine.capabilities
+        self.machine = machine
         self.asked: list[Request] = []
+
+    def _check(self, request: Request) -> None:
+        # What is accepted is not sent.
+        self.machine._accept(request)
 
     def _submit(self, request: Request) -> Submission:
         self.asked.append(request)

@@ -40,6 +40,8 @@ class Stage(Backend):
     """The name of the stage in records and plans."""
     does: ClassVar[str]
     """What it does, in a few words, for plans."""
+    measured: ClassVar[frozenset[str]] = frozenset()
+    """What its record says of the answer, which a plan cannot know."""
     rehearsed: ClassVar[bool] = True
     """Whether a plan can run it on states drawn at random: not a stage that draws conclusions from them."""
 
