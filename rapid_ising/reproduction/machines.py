@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+from rapid_ising.notices import RapidIsingWarning
 from rapid_ising.registry import available_backends
 from rapid_ising.report import Element, Heading, Table, Text
 from rapid_ising.reproduction.machines_calibration import (
@@ -59,10 +61,12 @@ class Size:
     sigmas: tuple[float, ...] = SIGMAS
     betas: tuple[float, ...] = BETAS
     noises: tuple[float, ...] = NOISES
+    backends: tuple[str, ...] | None = None
+    """The machines of the tables of all machines; None is every one that is installed."""
 
 
 SIZES: dict[Scale, Size] = {
-    "smoke": Size(1, 200, 2, SIGMAS[:1], BETAS[:1], NOISES[:1]),
+    "smoke": Size(1, 200, 2, SIGMAS[:1], BETAS[:1], NOISES[:1], ("exact", "tabu", "twin-dwave")),
     "quick": Size(2, 4000, 100),
     "full": Size(10, 4000, 100),
 }
@@ -97,7 +101,7 @@ class Machines(Study):
                 options = {"topology": "pegasus", "size": 4, **quiet}
                 choices = {"gauges": 1, "prefactor": prefactor}
                 made.append(("chains", {**base, "options": options, "choices": choices}, 30.0))
-        for backend in available_backends():
+        for backend in size.backends or available_backends():
             for model in MODELS:
                 facts = {"backend": backend, "model": model, "reads": size.reads, "seed": seed}
                 made.append(("law", facts, 2.0))
@@ -111,7 +115,10 @@ class Machines(Study):
         return [Task(self.name, kind, facts, cost) for kind, facts, cost in made]
 
     def run(self, task: Task) -> dict[str, Any]:  # noqa: D102
-        return RUNS[task.kind](task.parameters)
+        with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always", RapidIsingWarning)
+            values = RUNS[task.kind](task.parameters)
+        return {**values, "warnings": sorted({str(warning.message) for warning in noted})}
 
     def sections(self, results: Sequence[Result]) -> list[Element]:  # noqa: D102
         by_kind: dict[str, list[Result]] = {}
@@ -289,6 +296,10 @@ def _law(results: Sequence[Result]) -> list[Element]:
         f"Total variation between {reads} reads at beta = 1, after prepare, and enumeration; draws from the "
         "law stay below the tolerance but one time in a million"
     )
+    for result in results:
+        for text in result.values["warnings"]:
+            backend = result.task.parameters["backend"]
+            reasons.setdefault(f"{backend}, {result.task.parameters['model']}: {text}", []).append("warned")
     said = [f"{reason} ({', '.join(models)})." for reason, models in reasons.items()]
     return [Table(["machine", "sampler", *MODELS], rows, caption), *(Text(text) for text in said)]
 
@@ -337,7 +348,7 @@ def _rounding(results: Sequence[Result]) -> list[Element]:
     ]
     columns = ["σ", "bits", "predicted", "measured", "rounded to 0", "error of <s s>", "exact"]
     caption = (
-        "Rounding to signed whole numbers of so many bits: RMS error of the coefficients, relative to their "
-        "RMS; and the RMS error of all correlations of exact draws from the rounded model"
+        "Rounding to whole numbers of so many bits and a sign: RMS error of the coefficients, relative to "
+        "their RMS; and the RMS error of all correlations of exact draws from the rounded model"
     )
     return [Table(columns, rows, caption)]

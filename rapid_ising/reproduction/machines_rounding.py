@@ -16,7 +16,7 @@ BITS = (1, 2, 3, 4, 8)
 
 def rounding(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the error of the coefficients, as predicted and as recorded, and of the correlations."""
-    largest = float(max(1, 2 ** (facts["bits"] - 1) - 1))
+    largest = 2.0 ** facts["bits"] - 1
     limits = (-largest, largest)
     machine = Scaled(Quantized("exact"), field_range=limits, coupling_range=limits)
     found: list[dict[str, float]] = []
@@ -40,7 +40,7 @@ def rounding(facts: Mapping[str, Any]) -> dict[str, Any]:
                 # Uniform over a step.
                 "predicted": float(1 / np.sqrt(12) / np.sqrt(np.mean(values**2))),
                 "measured": record["relative_error"],
-                "zeros": record["zeros"],
+                "zeros": record["zeroed"],
                 "error": correlation_error(answers["rounded"].record.sample, truth),
                 "exact": correlation_error(answers["exact"].record.sample, truth),
             }
