@@ -31,6 +31,8 @@ from rapid_ising.interrupts import noted_interrupts as noted_interrupts
 from rapid_ising.ising import IsingModel as IsingModel
 from rapid_ising.job import Job as Job
 from rapid_ising.job import Submission as Submission
+from rapid_ising.machine.prepare import plan as plan
+from rapid_ising.machine.prepare import prepare as prepare
 from rapid_ising.models import RBM as RBM
 from rapid_ising.models import BoltzmannMachine as BoltzmannMachine
 from rapid_ising.models import DeepBoltzmannMachine as DeepBoltzmannMachine

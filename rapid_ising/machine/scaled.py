@@ -74,15 +74,18 @@ class Scaled(PlainStage):
     def factor(self, model: IsingModel) -> float:
         """Return the factor c for a model."""
         facts = self.inner.capabilities
-        limits = [
-            room(model.fields, self.field_range or facts.field_range),
-            room(model.couplings.values(), self.coupling_range or facts.coupling_range),
-        ]
-        fits = min(limits)
+        fits = self._room(model)
         if math.isinf(fits):
             return 1.0
         fills = facts.temperature == "settable" or step_of(facts) > 0
         return fits if fills else min(1.0, fits)
+
+    def _room(self, model: IsingModel) -> float:
+        facts = self.inner.capabilities
+        return min(
+            room(model.fields, self.field_range or facts.field_range),
+            room(model.couplings.values(), self.coupling_range or facts.coupling_range),
+        )
 
     def _encode(self, request: Request) -> tuple[Request, Decode]:
         facts, factor = self.inner.capabilities, self.factor(request.model)
@@ -94,10 +97,14 @@ class Scaled(PlainStage):
                 f"brings the fields into its range the largest coupling is {largest:.3g}, which rounds to 0: "
                 "use a machine with a wider range of fields, or a model with smaller ones"
             )
+        model = request.model if factor == 1.0 else request.model.scaled(factor)
+        while self._room(model) < 1.0:
+            # Couplings that are sums of patterns are rounded anew, perhaps over the edge of the range.
+            factor *= 1 - 4 * float(np.finfo(model.dtype).eps)
+            model = request.model.scaled(factor)
         settable = facts.temperature == "settable"
         beta = request.beta / factor if settable else request.beta
         record = {"stage": self.stage, "factor": factor, "beta": beta}
-        model = request.model if factor == 1.0 else request.model.scaled(factor)
         return self._asked(request, model=model, beta=beta), lambda answer: answer.with_stage(record)
 
 
