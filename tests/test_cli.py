@@ -488,3 +488,20 @@ class TestInterrupt:
         assert "Traceback" not in remarks
         found = fit_measured(ri.load_model("m"))
         assert facts["evaluation"] == pytest.approx(found.as_dict())
+
+
+class TestPlan:
+    def test_it_tells_the_stages_and_sends_nothing(self, trained: Path) -> None:
+        text = call("plan", "--model", trained, "--backend", "twin-digital-annealer", "--reads", "5")
+        assert "5 reads at beta = 1" in text
+        assert "quantized" in text
+        assert "optimiser" in text
+
+    def test_json_has_the_same(self, trained: Path) -> None:
+        found = call_json("plan", "--model", trained, "--backend", "gibbs")
+        assert found["machine"] == "gibbs"
+        assert found["stages"] == []
+        assert (found["calls"], found["reads"]) == (1, 100)
+
+    def test_a_machine_that_cannot_take_the_model_is_one_line(self, trained: Path) -> None:
+        assert "twin-photonic" in error_of("plan", "--model", trained, "--backend", "twin-photonic")

@@ -19,6 +19,7 @@ from rapid_ising.errors import (
     InvalidParameterError,
     UnknownNameError,
 )
+from rapid_ising.training import recipes
 
 STRIPES = ri.datasets.stripes(4)
 MASK = ri.known_rows(STRIPES.shape, 1)
@@ -46,6 +47,24 @@ def test_paper_recipe_restores_the_stripes() -> None:
     assert (np.median(distances, axis=0) == 0).all()
     assert (distances.mean(axis=0) < [0.06, 0.02]).all()
     assert ((distances < 0.01).mean(axis=0) > [0.55, 0.8]).all()
+
+
+def test_the_recall_recipe_recalls_the_stripes() -> None:
+    """Over 100 other seeds the means are .0006 and .0005, and 98 % of the seeds are below .01 on both."""
+    found = []
+    for seed in range(10):
+        model = ri.PatternRBM(16, 1000, 8, seed=seed)
+        ri.train(model, STRIPES.train, recipe="recall", seed=seed, progress=False)
+        found.append([distance(model, STRIPES.train), distance(model, STRIPES.test)])
+    distances = np.array(found)
+    assert (distances.mean(axis=0) < 0.01).all()
+    # Seven or fewer of ten have a chance of one in ten thousand at 98 %.
+    assert (distances < 0.01).all(axis=1).sum() >= 8
+
+
+def test_the_recall_recipe_is_the_default_where_there_is_nothing_to_restart() -> None:
+    free = ri.RBM(16, 8, seed=0)
+    assert recipes.recall(free) == recipes.default(free)
 
 
 @pytest.mark.parametrize("backend", ["exact", "gibbs", "simulated-annealing"])
