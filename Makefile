@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce docs-page test lint format wheel backends-table constraints clean ANEW
+.PHONY: help setup demo reproduce machines docs-page test lint format wheel backends-table constraints clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -31,9 +31,13 @@ demo: $(INSTALLED)  ## train on the 4x4 stripes with three methods: a table and 
 reproduce: $(INSTALLED)  ## measure the paper's figures again: reproduction/index.html; ARGS=--full for all seeds
 	@$(BIN)/rapid-ising reproduce all $(or $(ARGS),--quick)
 
-docs-page:  ## copy the page in reproduction/ into docs/
-	@mkdir -p docs/reproduction && cp reproduction/pictures/*.png docs/reproduction/
-	@sed 's|](pictures/|](reproduction/|g' reproduction/index.md >docs/reproduction.md
+machines: $(INSTALLED)  ## measure every machine's law, calibration and training: machines/index.html; ARGS=--full
+	@$(BIN)/rapid-ising reproduce machines --out machines $(or $(ARGS),--quick)
+
+PAGE ?= reproduction
+docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that one
+	@mkdir -p docs/$(PAGE) && cp $(PAGE)/pictures/*.png docs/$(PAGE)/ 2>/dev/null || rmdir docs/$(PAGE)
+	@sed 's|](pictures/|]($(PAGE)/|g' $(PAGE)/index.md >docs/$(PAGE).md
 
 test: $(INSTALLED)  ## run all tests and doctests; ARGS="-k exact" for some of them
 	@$(BIN)/pytest $(ARGS)
