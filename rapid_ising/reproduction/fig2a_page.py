@@ -40,7 +40,8 @@ def sections(results: Sequence[Result]) -> list[Element]:
     return [
         Text(
             f"RAPID has {hidden} hidden spins ({large} in the second row and with the paper's recipe) "
-            f"and {PATTERNS} patterns, and is trained by the recipe recall. The baselines are trained until they have used the CPU time of "
+            f"and {PATTERNS} patterns, and is trained by the recipe recall. The baselines are trained until "
+            "they have used the CPU time of "
             f"RAPID with {hidden} hidden spins, one after the other in one process, which is fair also "
             f"on a machine with other work: {settings}. These are the best settings of a small scan for each "
             "method. Time for measures is not counted."

@@ -13,7 +13,7 @@ from rapid_ising.capabilities import Capabilities
 from rapid_ising.couplings import Bipartite
 from rapid_ising.enumeration import enumerate_model
 from rapid_ising.ising import IsingModel
-from rapid_ising.machine import Calibrated, Embedded, PlainStage, prepare
+from rapid_ising.machine import Calibrated, Embedded, PlainStage, Scaled, prepare
 from rapid_ising.machine.plan import flattened
 from rapid_ising.machine.stage import Decode
 from rapid_ising.registry import load_backend
@@ -100,7 +100,7 @@ def calibration(facts: Mapping[str, Any]) -> dict[str, Any]:
     prepared = prepare(machine, model, num_reads=reads, show=False, **facts.get("choices", {}))
     samplers = {"exact": load_backend("exact"), "prepared": prepared}
     if machine.capabilities.topology is None:
-        samplers["raw"] = machine
+        samplers["raw"] = Scaled(machine)
     answers = {name: sampler.sample(model, num_reads=reads, seed=seed) for name, sampler in samplers.items()}
     found = flattened(answers["prepared"].info["rapid_ising"]["stages"])
     own = getattr(machine, "beta", None)

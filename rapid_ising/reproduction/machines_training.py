@@ -19,11 +19,21 @@ from rapid_ising.reproduction.machines_calibration import Noted
 from rapid_ising.request import Answer, Request
 from rapid_ising.training import train
 
-SIDE, HIDDEN, PATTERNS = 4, 16, 8
+SIDE, HIDDEN, PATTERNS = 4, 100, 8
+"""With fewer hidden spins many a training fails on an exact machine too: a third of the seeds with 16."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "twin-dwave": {"topology": "complete", "size": SIDE**2 + HIDDEN},
+    "twin-cmos": {"size": SIDE**2 + HIDDEN},
+}
+"""Machines large enough for the model."""
+SLOW = {"tree-decomposition": "a treewidth of 16 takes seconds a call, and minutes a training"}
+"""Machines that are left out, with the reason."""
 
 
 def training(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the distance of held-out images and what was asked of the machine, or why it cannot train."""
+    if facts["backend"] in SLOW:
+        return {"sampler": False, "reason": f"left out: {SLOW[facts['backend']]}"}
     data = stripes(SIDE)
     calls: list[int] = []
     records: list[dict[str, dict[str, Any]]] = []
@@ -35,7 +45,7 @@ def training(facts: Mapping[str, Any]) -> dict[str, Any]:
         records.append(flattened(answer.stages))
 
     try:
-        machine = load_backend(facts["backend"])
+        machine = load_backend(facts["backend"], **OPTIONS.get(facts["backend"], {}))
         model: PatternModel = PatternRBM(SIDE**2, HIDDEN, PATTERNS, seed=facts["seed"])
         if machine.capabilities.structures is not None:
             # A machine of patterns couples every two spins.
