@@ -15,6 +15,7 @@ SAYS = {
     "04_write_your_own_backend": "0.000 of held-out pixels wrong",
     "05_checkpoints_and_resume": "the same bits: True",
     "06_other_machines": "zero temperature: 0.000 (training)",
+    "07_a_machine_of_its_own_temperature": "['gauged', 'calibrated']",
 }
 
 
