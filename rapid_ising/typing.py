@@ -15,3 +15,5 @@ Indices: TypeAlias = npt.NDArray[np.intp]
 """An array of indices."""
 States: TypeAlias = npt.NDArray[np.int8]
 """States of spins, one row a state, each value -1 or +1."""
+Range: TypeAlias = tuple[float, float]
+"""The lowest and the highest value of a coefficient."""

@@ -12,7 +12,8 @@ for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 # Embeddings that tests find are kept for this run alone.
-os.environ.setdefault("RAPID_ISING_CACHE", tempfile.mkdtemp(prefix="rapid-ising-"))
+CACHE = tempfile.TemporaryDirectory(prefix="rapid-ising-")
+os.environ.setdefault("RAPID_ISING_CACHE", CACHE.name)
 
 import hypothesis  # noqa: E402
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
 import rapid_ising as ri
+from rapid_ising.cli.app import app
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -28,6 +33,15 @@ def test_commands_exist() -> None:
     shown = re.findall(r"^make ([a-z-]+)", "\n".join(blocks("")), re.MULTILINE)
     assert shown == ["demo", "test"]
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in shown)
+
+
+def test_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for line in "\n".join(blocks("")).splitlines() if line.startswith("rapid-ising ")]
+    assert len(lines) > 4
+    for line in lines:
+        result = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}: {result.output}"
 
 
 def test_table_names_every_machine() -> None:

@@ -58,7 +58,7 @@ def test_the_recall_recipe_recalls_the_stripes() -> None:
         found.append([distance(model, STRIPES.train), distance(model, STRIPES.test)])
     distances = np.array(found)
     assert (distances.mean(axis=0) < 0.01).all()
-    # Seven or fewer of ten have a chance of one in ten thousand at 98 %.
+    # Seven or fewer of ten have a chance below one in a thousand at 98 %.
     assert (distances < 0.01).all(axis=1).sum() >= 8
 
 

@@ -11,10 +11,8 @@ import numpy as np
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.machine.stage import Decode, SplitStage
 from rapid_ising.request import Answer, Request
-from rapid_ising.typing import States
+from rapid_ising.typing import Range, States
 from rapid_ising.validation import positive_integer
-
-Range = tuple[float, float]
 
 
 @final

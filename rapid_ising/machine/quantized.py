@@ -14,10 +14,8 @@ from rapid_ising.errors import CapabilityError, InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.machine.stage import Decode, PlainStage
 from rapid_ising.request import Request
-from rapid_ising.typing import Floats
+from rapid_ising.typing import Floats, Range
 from rapid_ising.validation import finite, positive_integer
-
-Range = tuple[float, float]
 
 
 @final

@@ -13,9 +13,7 @@ from rapid_ising.errors import CapabilityError, InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.machine.stage import Decode, PlainStage
 from rapid_ising.request import Request
-from rapid_ising.typing import Floats
-
-Range = tuple[float, float]
+from rapid_ising.typing import Floats, Range
 
 
 @final

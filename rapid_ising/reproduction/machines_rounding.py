@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rapid_ising.machine import Quantized, Scaled
+from rapid_ising.machine import Quantized, Scaled, quantisation_error
 from rapid_ising.registry import load_backend
 from rapid_ising.reproduction.machines_calibration import correlation_error, exact_correlations, random_rbm
 
@@ -33,12 +33,9 @@ def rounding(facts: Mapping[str, Any]) -> dict[str, Any]:
             for stage in answers["rounded"].info["rapid_ising"]["stages"]
             if stage["stage"] == Quantized.stage
         )
-        factor = machine.factor(model)
-        values = np.concatenate([model.fields, model.couplings.values()]) * factor
         found.append(
             {
-                # Uniform over a step.
-                "predicted": float(1 / np.sqrt(12) / np.sqrt(np.mean(values**2))),
+                "predicted": quantisation_error(model, [int(largest)])[0].relative_predicted,
                 "measured": record["relative_error"],
                 "zeros": record["zeroed"],
                 "error": correlation_error(answers["rounded"].record.sample, truth),
