@@ -59,7 +59,8 @@ class Backend(ABC):
             The inverse temperature; infinity asks for ground states. A machine whose temperature cannot be
             set says so in ``capabilities.temperature`` and in the result's info.
         seed
-            An int or a numpy Generator; the same seed gives the same samples on the same machine.
+            An int or a numpy Generator; the same seed gives the same samples on the same machine. A machine
+            that cannot be seeded takes a Generator only, for what is drawn around it: gauges, ties, parts.
         initial_states
             States that the reads start from, repeated in turn up to ``num_reads``: an array in the
             problem's vartype, its columns in sorted order of the labels, or a SampleSet.
@@ -131,8 +132,11 @@ class Backend(ABC):
         limit = Deadline(deadline)
         reads = positive_integer("num_reads", num_reads)
         inverse = inverse_temperature(beta)
-        if seed is not None and not self.capabilities.seedable:
-            raise CapabilityError(f"{self.name} cannot be seeded: leave seed out")
+        if not (seed is None or self.capabilities.seedable or isinstance(seed, np.random.Generator)):
+            raise CapabilityError(
+                f"{self.name} cannot be seeded: leave seed out, or give a numpy Generator, which seeds what "
+                "the stages around it draw"
+            )
         if isinstance(problem, IsingModel):
             model, vartype = problem, dimod.SPIN
             variables: list[Hashable] = list(range(model.num_variables))

@@ -62,6 +62,8 @@ class Capabilities:
     """Whether a seed fixes the samples."""
     remote: bool = False
     """Whether a call leaves this computer."""
+    tested: str | None = None
+    """What the adapter of a remote machine was held to; None for what computes here."""
     initial_states: bool = False
     """Whether reads can start from given states."""
     exact: bool = False
@@ -168,7 +170,7 @@ class Capabilities:
             "seed": "yes" if self.seedable else "no",
             "initial states": "yes" if self.initial_states else "no",
             "exact": "yes" if self.exact else "no",
-            "where": "remote" if self.remote else "local",
+            "where": ", ".join(["remote", *filter(None, [self.tested])]) if self.remote else "local",
         }
 
 

@@ -16,8 +16,14 @@
     ├── MissingDependencyError   ImportError   a package to install, with its pip line
     ├── DuplicateBackendError    RuntimeError  two distributions that register one name
     ├── BackendLoadError         RuntimeError  a backend whose own code fails when imported
+    ├── BudgetExceededError      RuntimeError  a request that would cost more than was allowed
     └── BackendError             RuntimeError  a machine that failed; its own error is the cause
         ├── DeadlineExceededError  TimeoutError
+        ├── AuthenticationError    PermissionError  a token that is missing, wrong, expired or not enough
+        ├── RejectedError          a request that the service refuses
+        ├── JobFailedError         a job that the machine gave up, or no longer holds
+        ├── ProtocolError          an answer that is none by the service's own document
+        ├── UnknownOutcomeError    nobody knows whether the machine has taken the job on
         ├── IncompleteError        some of the calls failed; what arrived is in the error
         └── ReplayError            a recording that does not hold what was asked
 
@@ -105,6 +111,10 @@ class BackendLoadError(RapidIsingError, RuntimeError):
     """A backend is installed, but its own code fails while it is imported."""
 
 
+class BudgetExceededError(RapidIsingError, RuntimeError):
+    """A request would cost more than the budget has left; it was not sent."""
+
+
 class BackendError(RapidIsingError, RuntimeError):
     """A machine or a sampler failed; the original error is the ``__cause__``."""
 
@@ -126,3 +136,26 @@ class ReplayError(BackendError):
 
 class DeadlineExceededError(BackendError, TimeoutError):
     """A wait was longer than its deadline."""
+
+
+class AuthenticationError(BackendError, PermissionError):
+    """A service does not accept the token, or there is none."""
+
+
+class RejectedError(BackendError):
+    """A service refuses a request; its own code and text are in the message."""
+
+
+class JobFailedError(BackendError):
+    """A machine gave a job up, or does not hold it any more."""
+
+
+class ProtocolError(BackendError):
+    """A service answered what its own document does not allow; nothing of it was used."""
+
+
+class UnknownOutcomeError(BackendError):
+    """A job may be with the machine or not, and it cannot be told: it was not sent again."""
+
+    timed_out: bool = False
+    """Whether the machine may still take it on."""

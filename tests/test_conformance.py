@@ -12,6 +12,7 @@ import dimod.testing
 import networkx as nx
 import numpy as np
 import pytest
+from adapters import LOCAL
 from dwave.samplers import SimulatedAnnealingSampler, SteepestDescentSampler, TabuSampler
 
 import rapid_ising as ri
@@ -26,7 +27,7 @@ FEWER_READS = {"path-integral": 1000, "simulated-tempering": 2000, "wang-landau"
 class TestEntryPoints(BackendConformance):
     """A new machine is in this list as soon as it is installed."""
 
-    @pytest.fixture(params=ri.available_backends())
+    @pytest.fixture(params=LOCAL)
     def backend(self, request: pytest.FixtureRequest) -> ri.Backend:
         request.instance.num_reads = FEWER_READS.get(request.param, BackendConformance.num_reads)
         return ri.load_backend(request.param)
@@ -108,7 +109,7 @@ class TestLimitedMachines(BackendConformance):
         return Limited(request.param)
 
 
-@pytest.mark.parametrize("name", ri.available_backends())
+@pytest.mark.parametrize("name", LOCAL)
 def test_dimods_own_tests(name: str) -> None:
     """Where the machine has no limits: their labels and coefficients are beyond any."""
     widest = dimod.BinaryQuadraticModel({"a": 6.5}, {("a", 0): -3.0, (0, "c"): 105.0}, "SPIN")

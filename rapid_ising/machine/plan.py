@@ -87,7 +87,7 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
         if stage.rehearsed:
             staged = dataclasses.replace(stage, backend=staged)
     facts = chain.capabilities
-    answer = staged.sample(problem, num_reads=num_reads, beta=beta, seed=0 if facts.seedable else None)
+    answer = staged.sample(problem, num_reads=num_reads, beta=beta, seed=np.random.default_rng(0))
     records = flattened(answer.info["rapid_ising"]["stages"])
     planned = [
         PlannedStage(

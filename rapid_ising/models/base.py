@@ -294,8 +294,7 @@ class Model(ABC):
                 problem = self.ising(image)
                 if place == 0:
                     machine = prepare(machine, problem, beta=inverse, num_reads=reads, show=False)
-                seeds = rng if machine.capabilities.seedable else None
-                answer = machine.sample(problem, num_reads=reads, beta=inverse, seed=seeds, deadline=deadline)
+                answer = machine.sample(problem, num_reads=reads, beta=inverse, seed=rng, deadline=deadline)
                 image[~known] = rows_of(answer)[0, : int((~known).sum())]
             return images
         count = positive_integer("steps", steps)

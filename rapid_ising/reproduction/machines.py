@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+from rapid_ising.errors import RapidIsingError
 from rapid_ising.notices import RapidIsingWarning
-from rapid_ising.registry import available_backends
+from rapid_ising.registry import available_backends, load_backend
 from rapid_ising.report import Element, Heading, Table, Text
 from rapid_ising.reproduction.machines_calibration import (
     ANNEALER,
@@ -101,7 +103,7 @@ class Machines(Study):
                 options = {"topology": "pegasus", "size": 4, **quiet}
                 choices = {"gauges": 1, "prefactor": prefactor}
                 made.append(("chains", {**base, "options": options, "choices": choices}, 30.0))
-        for backend in size.backends or available_backends():
+        for backend in size.backends or local_backends():
             for model in MODELS:
                 facts = {"backend": backend, "model": model, "reads": size.reads, "seed": seed}
                 made.append(("law", facts, 2.0))
@@ -182,6 +184,18 @@ class Machines(Study):
                 )
             )
         return made
+
+
+def local_backends() -> list[str]:
+    """Return the machines that compute here: a study sends nothing to a service."""
+    names = []
+    for name in available_backends():
+        with contextlib.suppress(RapidIsingError):
+            # What keeps a machine from being loaded is told by its tasks.
+            if load_backend(name).capabilities.remote:
+                continue
+        names.append(name)
+    return names
 
 
 def _groups(results: Sequence[Result], *keys: str) -> dict[tuple[Any, ...], list[Result]]:

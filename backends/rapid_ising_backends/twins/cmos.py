@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final, get_args
 
 import networkx as nx
 import numpy as np
@@ -18,6 +18,25 @@ from rapid_ising.validation import finite, positive_integer
 
 LARGEST = 7
 """The largest field or coupling of four bits with a sign."""
+Type = Literal[3, 4, 5]
+"""The machine: GPUs with 32-bit whole numbers, GPUs with 32-bit floating point, or the 4-bit chip."""
+LARGEST_OF_GPU = 2**15
+"""The largest whole number that is put on the GPUs: sums over 8 neighbours stay far inside 32 bits."""
+
+
+def ranges_of(type: Type) -> dict[str, Any]:
+    """Return what capabilities say of the coefficients of a machine.
+
+    >>> ranges_of(5)["coupling_range"], ranges_of(4)
+    ((-7, 7), {})
+    """
+    if type == 4:
+        return {}
+    largest = LARGEST if type == 5 else LARGEST_OF_GPU
+    limits = (-largest, largest)
+    return {"field_range": limits, "coupling_range": limits, "integer_coefficients": True}
+
+
 COLDEST = 0.01
 """The service's own ``temperature_target``; a step of the energy, 2, is frozen there."""
 HOTTEST = 1e6
@@ -49,6 +68,9 @@ class TwinCmos(LocalBackend):
     hold
         The share of the steps at the target, at the end. The service documents no such setting: it is here so
         that the reads follow the law; with 0, one step is at the target.
+    type
+        3 for the GPUs with 32-bit whole numbers, 4 for those with floating point, 5 for the chip, as the
+        service numbers them.
 
     Notes
     -----
@@ -73,9 +95,12 @@ class TwinCmos(LocalBackend):
     temperature_step_length: int = 100
     temperature_initial: float = 10.0
     hold: float = 0.5
+    type: Type = 5
 
     def __post_init__(self) -> None:
         positive_integer("size", self.size)
+        if self.type not in get_args(Type):
+            raise InvalidParameterError(f"type must be 3, 4 or 5, not {self.type!r}: the others were retired")
         for option, most in (("temperature_num_steps", 100), ("temperature_step_length", 1000)):
             if positive_integer(option, getattr(self, option)) > most:
                 raise InvalidParameterError(f"{option} must be at most {most}, not {getattr(self, option)}")
@@ -84,10 +109,8 @@ class TwinCmos(LocalBackend):
         facts = Capabilities(
             max_variables=self.size**2,
             topology=kings_graph(self.size),
-            field_range=(-LARGEST, LARGEST),
-            coupling_range=(-LARGEST, LARGEST),
-            integer_coefficients=True,
             max_reads=10,
+            **ranges_of(self.type),
         )
         # The way to set a field of a frozen dataclass.
         object.__setattr__(self, "capabilities", facts)
@@ -105,6 +128,7 @@ class TwinCmos(LocalBackend):
         states = (2 * rng.integers(2, size=(request.num_reads, model.num_variables)) - 1).astype(np.int8)
         for temperature in self.schedule(target):
             states = gibbs_sweeps(model, states, sweeps, 1 / float(temperature), rng, request.deadline)
+        energies = model.energies(states) - model.offset
         facts = {
             "twin": {"beta": 1 / target},
             "temperature_num_steps": self.temperature_num_steps,
@@ -112,8 +136,8 @@ class TwinCmos(LocalBackend):
             "temperature_initial": self.temperature_initial,
             "temperature_target": target,
             "hold": self.hold,
-            # The machine knows whole numbers, and no offset.
-            "energies": np.rint(model.energies(states) - model.offset).astype(int).tolist(),
+            # The machine knows no offset, and most of the machines whole numbers only.
+            "energies": energies.tolist() if self.type == 4 else np.rint(energies).astype(int).tolist(),
         }
         return states, facts
 

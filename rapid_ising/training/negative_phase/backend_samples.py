@@ -104,7 +104,7 @@ class BackendSamples(NegativePhase):
             model.ising(),
             num_reads=self.reads(model),
             beta=1.0,
-            seed=rng if machine.capabilities.seedable else None,
+            seed=rng,
             initial_states=states,
             deadline=self.deadline,
         )

@@ -1,0 +1,84 @@
+"""Loopback servers that speak each vendor's protocol, strictly, with faults on demand; extra ``emulators``.
+
+An emulator is not the machine: it shows that an adapter keeps to the document, and what a run would ask. Its
+answers come from a digital twin and say so.
+
+Examples
+--------
+>>> from rapid_ising_backends.emulators import available_emulators
+>>> "hitachi-cmos" in available_emulators()
+True
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rapid_ising.errors import MissingDependencyError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rapid_ising_backends.emulators.emulator import Emulator
+    from rapid_ising_backends.emulators.faults import Faults
+    from rapid_ising_backends.emulators.server import Running
+
+EMULATORS: Mapping[str, str] = {
+    "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+}
+"""The module and class of each machine's emulator."""
+
+
+def available_emulators() -> list[str]:
+    """Return the names of the machines that can be emulated."""
+    return sorted(EMULATORS)
+
+
+def emulator_class(name: str) -> type[Emulator]:
+    """Return the class of a machine's emulator."""
+    if name not in EMULATORS:
+        raise UnknownNameError.among("emulator", name, EMULATORS)
+    module, kind = EMULATORS[name].split(":")
+    try:
+        importlib.import_module("uvicorn")
+        importlib.import_module("starlette")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the emulator of {name} needs starlette and uvicorn, not installed here: "
+            "pip install 'rapid-ising[emulators]'"
+        ) from error
+    found: type[Emulator] = getattr(importlib.import_module(f"{__name__}.{module}"), kind)
+    return found
+
+
+@contextlib.contextmanager
+def emulate(name: str, *, faults: Faults | None = None, port: int = 0, **options: Any) -> Iterator[Running]:
+    """Run the emulator of a machine in a thread of this process for as long as the block lasts.
+
+    Parameters
+    ----------
+    name
+        The machine.
+    faults
+        What goes wrong.
+    port
+        The port; 0 takes a free one.
+    **options
+        Those of the emulator's class.
+
+    Examples
+    --------
+    >>> from rapid_ising import IsingModel
+    >>> with emulate("hitachi-cmos") as running:
+    ...     answer = running.machine(size=4).sample(IsingModel([1.0], [[0.0]]), num_reads=2, beta=9.0)
+    Traceback (most recent call last):
+        ...
+    rapid_ising.errors.CapabilityError: hitachi-cmos has no spin 0: embed the problem into the machine's graph
+    """
+    kind = emulator_class(name)
+    from rapid_ising_backends.emulators.server import serve
+
+    emulator = kind(faults=faults, **options)
+    with serve(emulator, port=port) as running:
+        yield running

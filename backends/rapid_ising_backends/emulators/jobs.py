@@ -1,0 +1,109 @@
+"""The jobs that an emulated machine holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, final
+
+from rapid_ising_backends.emulators.faults import FATES, Faults
+
+
+@final
+@dataclasses.dataclass
+class EmulatedJob:
+    """A job: it is waiting, then running, then done, one step each time it is looked at."""
+
+    id: str
+    tag: str
+    solve: Callable[[], Any]
+    fate: str | None
+    started: float
+    looks: int = 0
+    cancelled: bool = False
+    answer: Any = None
+
+    def look(self) -> str:
+        """Return the state, and move on: waiting, running, done, failed, cancelled or deleted."""
+        if self.cancelled:
+            return "cancelled"
+        self.looks += 1
+        if self.looks == 1:
+            return "waiting"
+        if self.looks == 2 or self.fate == "never-finishes":
+            return "running"
+        if self.fate == "job-failed":
+            return "failed"
+        if self.fate == "deleted":
+            return "deleted"
+        if self.answer is None:
+            self.answer = self.solve()
+        return "done"
+
+    @property
+    def state(self) -> str:
+        """The state as the last look had it."""
+        if self.cancelled:
+            return "cancelled"
+        if self.looks < 2:
+            return "waiting"
+        return "running" if self.looks == 2 or self.fate == "never-finishes" else "done"
+
+
+@final
+class Jobs:
+    """All jobs, at most ``slots`` of them at once."""
+
+    def __init__(self, faults: Faults, slots: int | None = None) -> None:
+        self._faults, self.slots = faults, slots
+        self._jobs: dict[str, EmulatedJob] = {}
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids, oldest first."""
+        with self._lock:
+            return list(self._jobs)
+
+    def all(self) -> list[EmulatedJob]:
+        """Return the jobs, oldest first."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for one more."""
+        return self.slots is not None and len(self._jobs) >= self.slots
+
+    def add(self, tag: str, solve: Callable[[], Any]) -> EmulatedJob:
+        """Take a job on and return it."""
+        with self._lock:
+            job = EmulatedJob(str(uuid.uuid4()), tag, solve, self._faults.draw(FATES), time.time())
+            self._jobs[job.id] = job
+            return job
+
+    def get(self, id: str) -> EmulatedJob | None:
+        """Return a job, None when there is none of this id."""
+        return self._jobs.get(id)
+
+    def look(self, id: str) -> tuple[str, Any]:
+        """Return the state of a job and its answer; a job that was deleted under us is gone."""
+        with self._lock:
+            job = self._jobs.get(id)
+            if job is None:
+                return "deleted", None
+            state = job.look()
+            if state == "deleted":
+                del self._jobs[id]
+            return state, job.answer
+
+    def remove(self, id: str) -> bool:
+        """Clear a job away; return whether it was there."""
+        with self._lock:
+            return self._jobs.pop(id, None) is not None

@@ -1,0 +1,298 @@
+"""A machine behind a service: a job is sent, looked after, fetched, read, and cleared away."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, final
+
+from rapid_ising.backend import Machine
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import (
+    AuthenticationError,
+    BackendError,
+    DeadlineExceededError,
+    JobFailedError,
+    RapidIsingError,
+    UnknownOutcomeError,
+)
+from rapid_ising.job import Finished, Submission
+from rapid_ising.remote import transport
+from rapid_ising.remote.backoff import Backoff
+from rapid_ising.remote.secret import Secret, token_from
+from rapid_ising.remote.transport import Transport
+from rapid_ising.request import Answer, Request
+from rapid_ising.typing import States
+
+CONTRACT_TESTED = "contract-tested, not yet run on hardware"
+"""What an adapter says of itself until a person with an account has run ``pytest -m live``."""
+PATIENCE = 3600.0
+"""The seconds that an answer is waited for where no deadline was given."""
+GRACE = 10.0
+"""The seconds for clearing a job away when the deadline is over."""
+LOOKS = (0.2, 1.0, 2.0)
+"""The pauses before each look for a job whose fate is unknown."""
+POLLS = Backoff(first=0.05, factor=1.5, longest=5.0, jitter=0.2)
+
+
+class Sent(NamedTuple):
+    """What a service said when it took a job on."""
+
+    id: str
+    reply: Any = None
+    """Its answer, where it answered at once."""
+
+
+class RemoteMachine(Machine):
+    """A machine behind a service; an adapter gives the protocol: ``_send``, ``_fetch`` and ``_read``.
+
+    No job is sent twice: where a POST ended such that nobody knows, it is looked up (``_find``), and sent
+    again only if it is not there and can come no more. A job that is not needed any more is cancelled and
+    forgotten on the machine, also after a failure, so that it keeps no slot.
+    """
+
+    url: str
+    token: str | Secret | None
+    transport: Transport
+    """The way to the service, made by ``_connect``."""
+    finds: ClassVar[bool] = False
+    """Whether a job can be found by its tag: the adapter has ``_find``."""
+    _wanted: tuple[str, ...] = ()
+    _left: list[str]
+    keeps: ClassVar[bool] = False
+    """Whether the machine keeps an answer, so that a job can be fetched by its id at a later time."""
+
+    def _connect(
+        self, *variables: str, header: str = "Authorization", prefix: str = "Bearer ", required: bool = True
+    ) -> None:
+        """Take the token from the option or the environment ``variables``; nothing is sent.
+
+        A frozen dataclass calls it from ``__post_init__``.
+        """
+        secret = token_from(self.name, self.token, *variables)
+        way = Transport(self.name, self.url, secret, header=header, prefix=prefix)
+        wanted = variables if required else ()
+        for field, value in (("token", secret), ("transport", way), ("_wanted", wanted), ("_left", [])):
+            # The way to set a field of a frozen dataclass.
+            object.__setattr__(self, field, value)
+
+    def _submit(self, request: Request) -> Submission:
+        if request.model.num_variables == 0:
+            return Finished(request.answer([[]] * request.num_reads, [{"stage": self.name}]))
+        if self.token is None and self._wanted:
+            raise AuthenticationError(
+                f"{self.name} needs a token: set the environment variable {' or '.join(self._wanted)}, or "
+                "give token=...; --emulate rehearses without one"
+            )
+        self.clear()
+        return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
+
+    def sent(self, request: Request, tag: str) -> RemoteSubmission:
+        """Send a checked request under a tag and return its submission."""
+        began, resends = time.time(), 0
+        held = "tag" in request.provenance
+        while True:
+            try:
+                return RemoteSubmission(self, request, self._send(request, tag), held=held)
+            except UnknownOutcomeError as error:
+                if not self.finds:
+                    raise
+                id = self._looked_up(request, tag, began)
+                if id is not None:
+                    found = RemoteSubmission(self, request, Sent(id), held=held)
+                    if request.deadline.passed:
+                        found.abandon()
+                        raise request.deadline.exceeded(self.name) from error
+                    return found
+                if error.timed_out or resends == 2 or request.deadline.passed:
+                    raise
+                resends += 1
+
+    def attach(self, request: Request, id: str) -> RemoteSubmission:
+        """Return the submission of a job that was sent before, by another process perhaps."""
+        return RemoteSubmission(self, request, Sent(id), held="tag" in request.provenance)
+
+    def find(self, request: Request, tag: str, since: float) -> str | None:
+        """Return the id of the job with this tag, sent at the time ``since`` or later; None if there is none.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            If it cannot be told.
+        """
+        if not self.finds:
+            raise UnknownOutcomeError(
+                f"{self.name} has no list of jobs, so that it cannot be told whether it took this one on"
+            )
+        return self._find(request, tag, since, request.deadline)
+
+    def _looked_up(self, request: Request, tag: str, since: float) -> str | None:
+        limit = request.deadline if request.deadline.remaining > GRACE else Deadline(GRACE)
+        for pause in LOOKS:
+            transport.sleep(pause)
+            id = self._find(request, tag, since, limit)
+            if id is not None:
+                return id
+        return None
+
+    def clear(self) -> int:
+        """Have the jobs forgotten that could not be before, and return how many are still left."""
+        left: list[str] = self._left
+        for id in list(left):
+            with contextlib.suppress(BackendError):
+                self._drop(id)
+                left.remove(id)
+        return len(left)
+
+    def _drop(self, id: str) -> None:
+        """Cancel a job that nobody waits for, and let the machine forget it."""
+        self._cancel(id, Deadline(GRACE))
+        self._forget(id, Deadline(GRACE))
+
+    @abstractmethod
+    def _send(self, request: Request, tag: str) -> Sent:
+        """Send a request once; ``tag`` goes with it where the service has a place for one."""
+
+    @abstractmethod
+    def _fetch(self, request: Request, id: str, deadline: Deadline) -> Any | None:
+        """Return the answer to a job, None while it is not done; raise JobFailedError when there is none."""
+
+    @abstractmethod
+    def _read(self, request: Request, reply: Any) -> tuple[States, Mapping[str, Any]]:
+        """Return the states in an answer, one row a read, and what to record; raise ProtocolError.
+
+        Reported energies are held against those of the problem as it was sent: an answer to another problem,
+        or one that was damaged on its way, is none.
+        """
+
+    def _find(self, request: Request, tag: str, since: float, deadline: Deadline) -> str | None:
+        """Return the id of the job with this tag, or None."""
+        raise UnknownOutcomeError(f"{self.name} has no list of jobs")
+
+    def _cancel(self, id: str, deadline: Deadline) -> bool:
+        """Ask the machine to stop a job; return whether there will be no answer."""
+        return False
+
+    def _forget(self, id: str, deadline: Deadline) -> None:
+        """Let the machine clear a job away whose answer is here, or not wanted."""
+
+    @property
+    def emulated(self) -> str | None:
+        """What an emulator that was asked said that it is; None for a machine."""
+        return self.transport.emulated
+
+
+@final
+class RemoteSubmission(Submission):
+    """A job with a service.
+
+    Parameters
+    ----------
+    machine, request, sent
+        Where it is, what was asked, and what the service said.
+    held
+        Whether somebody keeps a journal of it: then the answer is written there before the machine may forget
+        it, and the job is left on the machine when the deadline passes, to be fetched later.
+    """
+
+    def __init__(self, machine: RemoteMachine, request: Request, sent: Sent, *, held: bool = False) -> None:
+        self._machine, self._request, self._held = machine, request, held
+        self._reply: Any = sent.reply
+        self._answer: Answer | None = None
+        self._error: RapidIsingError | None = None
+        self._pauses, self._next = POLLS.pauses(), 0.0
+        self._began = time.monotonic()
+        limit = request.deadline
+        self._deadline = limit if limit.remaining <= PATIENCE else Deadline(PATIENCE)
+        self.id = sent.id
+        self.keep: Callable[[Answer], None] = lambda answer: None
+        """Called with the answer before the machine may forget it."""
+
+    def done(self) -> bool:
+        """Return whether there is an answer or an error; asks the machine, but not too often."""
+        if self._answer is None and self._error is None and self._reply is None:
+            now = time.monotonic()
+            if now >= self._next:
+                self._next = now + next(self._pauses)
+                self._poll()
+        return self._answer is not None or self._error is not None or self._reply is not None
+
+    def answer(self, timeout: float | None = None) -> Answer:
+        """Return the answer, waiting up to ``timeout`` seconds or to the deadline."""
+        wait = Deadline(timeout) if timeout is None or timeout > 0 else None
+        while not self.done():
+            if self._deadline.passed:
+                error = self._deadline.exceeded(self._machine.name)
+                if self._held:
+                    error.add_note(f"the job {self.id} is still with the machine and in the journal")
+                else:
+                    self.abandon()
+                self._error = error
+                break
+            if wait is None or wait.passed:
+                raise DeadlineExceededError(
+                    f"{self._machine.name} has not answered job {self.id} within {timeout:g} s: ask again"
+                )
+            pause = self._next - time.monotonic()
+            transport.sleep(max(0.0, min(pause, self._deadline.remaining, wait.remaining)))
+        if self._error is not None:
+            raise self._error
+        if self._answer is None:
+            self._take()
+        assert self._answer is not None
+        return self._answer
+
+    def cancel(self) -> bool:
+        """Ask the machine to stop."""
+        if self._answer is not None or self._error is not None or self._reply is not None:
+            return False
+        if not self._machine._cancel(self.id, Deadline(GRACE)):
+            return False
+        self._error = JobFailedError(f"{self._machine.name}: job {self.id} was cancelled")
+        self._forget()
+        return True
+
+    def abandon(self) -> None:
+        """Cancel the job and let the machine forget it, at a later time if it will not now."""
+        try:
+            self._machine._drop(self.id)
+        except BackendError:
+            self._machine._left.append(self.id)
+
+    def _poll(self) -> None:
+        try:
+            self._reply = self._machine._fetch(self._request, self.id, self._deadline)
+        except DeadlineExceededError:
+            # Told by ``answer``, which clears up.
+            return
+        except RapidIsingError as error:
+            self._error = error
+            self._forget()
+
+    def _take(self) -> None:
+        """Read the answer, have it kept, and only then let the machine forget it."""
+        machine, request = self._machine, self._request
+        try:
+            states, details = machine._read(request, self._reply)
+            record = {"stage": machine.name, "job": self.id, **details}
+            if machine.emulated is not None:
+                record["emulated"] = machine.emulated
+            record["seconds"] = time.monotonic() - self._began
+            answer = request.answer(states, [record])
+        except RapidIsingError as error:
+            self._error = error
+            self._forget()
+            raise
+        self.keep(answer)
+        self._answer = answer
+        self._forget()
+
+    def _forget(self) -> None:
+        try:
+            self._machine._forget(self.id, Deadline(GRACE))
+        except BackendError:
+            # The answer or the error is what counts now; the next call tries again.
+            self._machine._left.append(self.id)

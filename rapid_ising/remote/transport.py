@@ -1,0 +1,283 @@
+"""The one way to a service: time-outs, retries where they are safe, and no secret in what is said."""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+import time
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, final
+from urllib.parse import urlsplit
+
+import httpx
+
+from rapid_ising.deadline import Deadline
+from rapid_ising.errors import (
+    AuthenticationError,
+    BackendError,
+    InvalidParameterError,
+    ProtocolError,
+    RejectedError,
+    UnknownOutcomeError,
+)
+from rapid_ising.remote.backoff import Backoff, retry_after
+from rapid_ising.remote.secret import Secret
+from rapid_ising.version import __version__
+
+CONNECT, SILENCE = 10.0, 120.0
+"""Seconds until a connection stands, and between two pieces of an answer."""
+TRIES = 8
+"""The most tries in a row at a service that fails."""
+LARGEST = 2**31
+"""The bytes of the largest answer that is read."""
+EMULATOR = "X-Rapid-Ising-Emulator"
+"""The header by which an emulator says that it is none of the real machines."""
+UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE, SERVER_ERROR = 401, 403, 429, 503, 500
+
+sleep: Callable[[float], None] = time.sleep
+"""How a pause is made; tests make it shorter."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What a service answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+
+@final
+class Transport:
+    """Requests to one service, each within its deadline.
+
+    A GET or DELETE is tried again after any failure that may pass. A POST is tried again only where the
+    service cannot have taken it on: on 429 and 503, when the answer says busy, and when no connection came
+    about. After any other failure nobody knows, and that is the error.
+
+    Parameters
+    ----------
+    machine
+        The name of the machine, for messages.
+    url
+        Where the service is, without a user, a password or a query.
+    token
+        What authorises, if anything.
+    header, prefix
+        The header that the token goes into, and what stands before it there.
+    backoff
+        The pauses between tries.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the address is none of a service.
+    """
+
+    def __init__(
+        self,
+        machine: str,
+        url: str,
+        token: Secret | None = None,
+        *,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.machine, self.url = machine, checked_url(machine, url)
+        self._token, self._header, self._prefix = token, header, prefix
+        self._backoff = backoff or Backoff()
+        self._client: httpx.Client | None = None
+        self.emulated: str | None = None
+        """What an emulator said that it is; None for a service that said nothing of the kind."""
+
+    def get(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a GET; see ``request``."""
+        return self.request("GET", path, deadline=deadline, **options)
+
+    def post(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a POST; see ``request``."""
+        return self.request("POST", path, body=body, deadline=deadline, **options)
+
+    def delete(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a DELETE; see ``request``."""
+        return self.request("DELETE", path, deadline=deadline, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: Deadline,
+        body: bytes = b"",
+        params: Mapping[str, str | int | float] | None = None,
+        headers: Mapping[str, str] | None = None,
+        expected: Collection[int] = (200,),
+        busy: Callable[[Reply], bool] = lambda reply: False,
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Return the answer to one request, after as many tries as are safe.
+
+        Parameters
+        ----------
+        method, path, body, params, headers
+            The request.
+        deadline
+            When the answer is to be there.
+        expected
+            The statuses that the caller understands; any other is an error.
+        busy
+            Whether an answer says that the service took nothing on and wants to be asked later.
+        idempotent
+            Whether it may be sent twice; None says so of everything but POST.
+
+        Raises
+        ------
+        AuthenticationError
+            On 401 and 403.
+        RejectedError
+            On a status that is not expected.
+        UnknownOutcomeError
+            If a POST failed such that the service may have taken it on; ``timed_out`` says whether it may
+            still do so.
+        DeadlineExceededError
+            If nothing was sent, or nothing that counts, before the deadline.
+        BackendError
+            If the service fails again and again.
+        """
+        again = method != "POST" if idempotent is None else idempotent
+        failures, pauses = 0, self._backoff.pauses()
+        while True:
+            deadline.check(self.machine)
+            wait = 0.0
+            try:
+                reply = self._once(method, path, body, params, headers, deadline)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                # The service has seen nothing of it.
+                failed = f"cannot be reached at {self.url}: {self.told(error)}"
+                if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
+                    raise BackendError(f"{self.machine} {failed}") from None
+            except httpx.TransportError as error:
+                late = isinstance(error, httpx.TimeoutException)
+                failed = f"broke off: {self.told(error)}"
+                if not again:
+                    raise self.unknown(failed, timed_out=late) from None
+            else:
+                if reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
+                    wait = retry_after(reply.headers.get("retry-after"))
+                    failed = f"is busy ({self.said(reply)})"
+                    if wait > deadline.remaining:
+                        raise BackendError(
+                            f"{self.machine} {failed} and asks to wait {wait:.0f} s, longer than the "
+                            f"{max(0.0, deadline.remaining):.0f} s that are left: give a later deadline"
+                        )
+                elif reply.status in expected:
+                    return reply
+                elif reply.status >= SERVER_ERROR:
+                    failed = f"failed ({self.said(reply)})"
+                    if not again:
+                        raise self.unknown(failed, timed_out=False)
+                elif reply.status in (UNAUTHORIZED, FORBIDDEN):
+                    raise AuthenticationError(
+                        f"{self.machine} refuses the token ({self.said(reply)}): renew it, or ask for "
+                        "the right to use the machine"
+                    )
+                else:
+                    raise RejectedError(f"{self.machine} refuses the request ({self.said(reply)})")
+            failures += 1
+            if failures >= TRIES:
+                raise BackendError(f"{self.machine} {failed}, {failures} times in a row: try again later")
+            sleep(min(max(wait, next(pauses)), max(0.0, deadline.remaining)))
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        params: Mapping[str, str | int | float] | None,
+        headers: Mapping[str, str] | None,
+        deadline: Deadline,
+    ) -> Reply:
+        sent = dict(headers or {})
+        if self._token is not None:
+            sent[self._header] = self._prefix + self._token.reveal()
+        left = max(1e-3, deadline.remaining)
+        times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
+        asked = self.client.stream(
+            method, self.url + path, content=body or None, params=params, headers=sent, timeout=times
+        )
+        with asked as reply:
+            pieces, size = [], 0
+            for piece in reply.iter_bytes():
+                pieces.append(piece)
+                size += len(piece)
+                if deadline.passed:
+                    # Bytes that drip would keep every single time-out.
+                    raise httpx.ReadTimeout("the answer was not whole at the deadline")
+                if size > LARGEST:
+                    raise ProtocolError(
+                        f"{self.machine} answers more than {LARGEST} bytes: ask for fewer reads"
+                    )
+            self.emulated = reply.headers.get(EMULATOR, self.emulated)
+            return Reply(reply.status_code, dict(reply.headers), b"".join(pieces))
+
+    @property
+    def client(self) -> httpx.Client:
+        """The connections, made at the first request and closed with this object."""
+        if self._client is None:
+            agent = {"User-Agent": f"rapid-ising/{__version__}"}
+            self._client = httpx.Client(headers=agent, follow_redirects=False)
+            weakref.finalize(self, self._client.close)
+        return self._client
+
+    def unknown(self, failed: str, *, timed_out: bool) -> UnknownOutcomeError:
+        """Return the error of a job that the machine may have, or not."""
+        error = UnknownOutcomeError(
+            f"{self.machine} {failed}: the job may be with the machine or not; it was not sent again, since "
+            "it might be billed twice"
+        )
+        error.timed_out = timed_out
+        return error
+
+    def said(self, reply: Reply) -> str:
+        """Return status and text of an answer, for a message."""
+        return f"status {reply.status}: {self.told(reply.text)}"
+
+    def told(self, what: object) -> str:
+        """Return a text from outside for a message: one line, not long, without the token.
+
+        >>> Transport("demo", "http://127.0.0.1", Secret("swordfish")).told("swordfish?" + chr(10) + "no")
+        '***? no'
+        """
+        text = " ".join(str(what).split()) or type(what).__name__
+        text = "".join(c if c.isprintable() else "?" for c in text)
+        text = text if self._token is None else self._token.hidden_in(text)
+        return text if len(text) <= 300 else text[:300] + "..."
+
+
+def checked_url(machine: str, url: Any) -> str:
+    """Return the address of a service without its last slash.
+
+    >>> checked_url("demo", "https://example.org/api/")
+    'https://example.org/api'
+    """
+    if not isinstance(url, str):
+        raise InvalidParameterError(f"url of {machine} must be text such as 'https://host/api', not {url!r}")
+    try:
+        parts = urlsplit(url)
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 1) < 1
+    except ValueError:
+        bad = True
+    if bad or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise InvalidParameterError(
+            f"url of {machine} must read http(s)://host[:port][/path], without a user, a password or a "
+            "query; a token goes into token= or the environment"
+        )
+    return url.rstrip("/")

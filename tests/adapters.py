@@ -1,0 +1,35 @@
+"""The adapters of hardware services, each with what its emulator is small enough for."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import rapid_ising as ri
+from rapid_ising_backends.emulators import emulate
+from rapid_ising_backends.emulators.faults import Faults
+from rapid_ising_backends.emulators.server import Running
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapter:
+    """Options of a machine and of its emulator, for tests."""
+
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    emulator: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+ADAPTERS: Mapping[str, Adapter] = {
+    "hitachi-cmos": Adapter({"size": 16}),
+}
+LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
+
+
+@contextlib.contextmanager
+def running(name: str, faults: Faults | None = None, **options: Any) -> Iterator[tuple[ri.Backend, Running]]:
+    """Run an emulator; yield the machine that asks it, and the emulator."""
+    adapter = ADAPTERS[name]
+    with emulate(name, faults=faults, **adapter.emulator) as service:
+        yield service.machine(**{**adapter.options, **options}), service

@@ -1,0 +1,34 @@
+"""The shipped suite on every adapter of a service, over a socket to its emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from adapters import ADAPTERS, running
+
+import rapid_ising as ri
+from rapid_ising.testing import BackendConformance
+
+
+class TestAdapters(BackendConformance):
+    @pytest.fixture(params=ADAPTERS)
+    def backend(self, request: pytest.FixtureRequest) -> Iterator[ri.Backend]:
+        with running(request.param) as (machine, _):
+            yield machine
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_every_adapter_is_registered_and_says_what_it_is(name: str) -> None:
+    facts = ri.load_backend(name).capabilities
+    assert facts.remote
+    assert facts.tested == "contract-tested, not yet run on hardware"
+    assert not facts.seedable
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_answers_say_that_they_are_emulated(name: str) -> None:
+    model = ri.PatternRBM(n_visible=3, n_hidden=3, n_patterns=2, seed=0)
+    with running(name) as (machine, _):
+        answer = ri.prepare(machine, model, num_reads=4, show=False).sample(model.ising(), num_reads=4)
+    assert "emulated" in repr(answer.info["rapid_ising"]["stages"])
