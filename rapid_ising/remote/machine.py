@@ -16,7 +16,9 @@ from rapid_ising.errors import (
     BackendError,
     DeadlineExceededError,
     JobFailedError,
+    ProtocolError,
     RapidIsingError,
+    RejectedError,
     UnknownOutcomeError,
 )
 from rapid_ising.job import Finished, Submission
@@ -33,6 +35,8 @@ PATIENCE = 3600.0
 """The seconds that an answer is waited for where no deadline was given."""
 GRACE = 10.0
 """The seconds for clearing a job away when the deadline is over."""
+LOOK_AGAIN = 3
+"""How often an answer that cannot be one is fetched again."""
 LOOKS = (0.2, 1.0, 2.0)
 """The pauses before each look for a job whose fate is unknown."""
 POLLS = Backoff(first=0.05, factor=1.5, longest=5.0, jitter=0.2)
@@ -58,6 +62,8 @@ class RemoteMachine(Machine):
     token: str | Secret | None
     transport: Transport
     """The way to the service, made by ``_connect``."""
+    untold: ClassVar[frozenset[str]] = frozenset({"url"})
+    """A training goes on at another address of the machine: a checkpoint does not compare it."""
     finds: ClassVar[bool] = False
     """Whether a job can be found by its tag: the adapter has ``_find``."""
     _wanted: tuple[str, ...] = ()
@@ -82,16 +88,16 @@ class RemoteMachine(Machine):
     def _submit(self, request: Request) -> Submission:
         if request.model.num_variables == 0:
             return Finished(request.answer([[]] * request.num_reads, [{"stage": self.name}]))
+        return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
+
+    def sent(self, request: Request, tag: str) -> RemoteSubmission:
+        """Send a checked request under a tag and return its submission."""
         if self.token is None and self._wanted:
             raise AuthenticationError(
                 f"{self.name} needs a token: set the environment variable {' or '.join(self._wanted)}, or "
                 "give token=...; --emulate rehearses without one"
             )
         self.clear()
-        return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
-
-    def sent(self, request: Request, tag: str) -> RemoteSubmission:
-        """Send a checked request under a tag and return its submission."""
         began, resends = time.time(), 0
         held = "tag" in request.provenance
         while True:
@@ -204,7 +210,7 @@ class RemoteSubmission(Submission):
         self._answer: Answer | None = None
         self._error: RapidIsingError | None = None
         self._pauses, self._next = POLLS.pauses(), 0.0
-        self._began = time.monotonic()
+        self._began, self._broken = time.monotonic(), 0
         limit = request.deadline
         self._deadline = limit if limit.remaining <= PATIENCE else Deadline(PATIENCE)
         self.id = sent.id
@@ -223,7 +229,11 @@ class RemoteSubmission(Submission):
     def answer(self, timeout: float | None = None) -> Answer:
         """Return the answer, waiting up to ``timeout`` seconds or to the deadline."""
         wait = Deadline(timeout) if timeout is None or timeout > 0 else None
-        while not self.done():
+        while self._answer is None and self._error is None:
+            if self.done():
+                if self._error is None:
+                    self._take()
+                continue
             if self._deadline.passed:
                 error = self._deadline.exceeded(self._machine.name)
                 if self._held:
@@ -240,8 +250,6 @@ class RemoteSubmission(Submission):
             transport.sleep(max(0.0, min(pause, self._deadline.remaining, wait.remaining)))
         if self._error is not None:
             raise self._error
-        if self._answer is None:
-            self._take()
         assert self._answer is not None
         return self._answer
 
@@ -269,8 +277,19 @@ class RemoteSubmission(Submission):
             # Told by ``answer``, which clears up.
             return
         except RapidIsingError as error:
-            self._error = error
-            self._forget()
+            self._refuse(error)
+
+    def _refuse(self, error: RapidIsingError) -> None:
+        """Note an error, or look again where the machine still has the answer."""
+        if isinstance(error, ProtocolError) and self._machine.keeps and self._broken < LOOK_AGAIN:
+            # It may have been damaged on its way.
+            self._broken += 1
+            return
+        self._error = error
+        if self._held and not isinstance(error, JobFailedError | ProtocolError | RejectedError):
+            # The job is in a journal, and can be fetched when the service is itself again.
+            return
+        self._forget()
 
     def _take(self) -> None:
         """Read the answer, have it kept, and only then let the machine forget it."""
@@ -283,9 +302,9 @@ class RemoteSubmission(Submission):
             record["seconds"] = time.monotonic() - self._began
             answer = request.answer(states, [record])
         except RapidIsingError as error:
-            self._error = error
-            self._forget()
-            raise
+            self._reply = None
+            self._refuse(error)
+            return
         self.keep(answer)
         self._answer = answer
         self._forget()
