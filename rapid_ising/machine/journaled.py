@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 from rapid_ising.capabilities import Capabilities
@@ -160,7 +160,7 @@ class JournaledSubmission(Submission):
     def __init__(self, stage: Journaled, request: Request, send: Callable[[], Submission]) -> None:
         self._stage, self._request, self._send = stage, request, send
         self._before = generator_to_json(request.rng)
-        self._content = request_to_json(request)
+        self._content = {**request_to_json(request), "returns": stage.inner.capabilities.returns}
         self._key = digest(compact({"request": self._content, "random": self._before}))
         self._answer: Answer | None = None
         self._inner: Submission | None = None
@@ -269,16 +269,8 @@ class JournaledSubmission(Submission):
     def _write(self, answer: Answer) -> None:
         """Write an answer down; nothing is made of it before."""
         after = generator_to_json(self._request.rng)
-        record = answer.stages[-1] if answer.stages else {}
-        content = {
-            "answer": answer_to_json(answer),
-            "generator": None if after == self._before else after,
-            "labels": [label_to_json(label) for label in self._request.variables],
-            "vartype": self._request.vartype.name,
-            "energies": array_to_json(self._request.model.energies(answer.states)),
-        }
-        seconds, emulated = record.get("machine_seconds"), record.get("emulated")
-        self._stage.journal.answered(self._entry.number, content, machine_seconds=seconds, emulated=emulated)
+        content = answer_content(self._request, answer, None if after == self._before else after)
+        self._stage.journal.answered(self._entry.number, content, **facts_of(answer.stages[-1]))
 
     def done(self) -> bool:
         """Return whether the answer is there."""
@@ -315,6 +307,26 @@ class JournaledSubmission(Submission):
             return False
         self._stage.journal.cancelled(self._entry.number)
         return True
+
+
+def answer_content(request: Request, answer: Answer, generator: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return an answer as a journal keeps it: with labels and energies, so that the request is not needed."""
+    return {
+        "answer": answer_to_json(answer),
+        "generator": generator,
+        "labels": [label_to_json(label) for label in request.variables],
+        "vartype": request.vartype.name,
+        "energies": array_to_json(request.model.energies(answer.states)),
+    }
+
+
+def facts_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a journal keeps beside an answer, from the machine's own record.
+
+    >>> facts_of({"stage": "demo", "machine_seconds": 0.5})
+    {'machine_seconds': 0.5, 'emulated': None}
+    """
+    return {name: record.get(name) for name in ("machine_seconds", "emulated")}
 
 
 def options_of(machine: Any) -> dict[str, Any]:
