@@ -58,7 +58,7 @@ class Reply:
 class Transport:
     """Requests to one service, each within its deadline.
 
-    A GET or DELETE is tried again after any failure that may pass. A POST is tried again only where the
+    A GET, PUT or DELETE is tried again after any failure that may pass. A POST is tried again only where the
     service cannot have taken it on: on 429 and 503, when the answer says busy, and when no connection came
     about. After any other failure nobody knows, and that is the error.
 
@@ -128,6 +128,22 @@ class Transport:
         """Return the answer to a POST; see ``request``."""
         return self.request("POST", path, body=body, deadline=deadline, **options)
 
+    def put(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a PUT, tried again after any failure that may pass; see ``request``.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            If it failed for good and an earlier try may have been taken on; the failure is the cause.
+        """
+        doubts: list[str] = []
+        try:
+            return self.request("PUT", path, body=body, deadline=deadline, doubts=doubts, **options)
+        except BackendError as error:
+            if doubts:
+                raise self.unknown(doubts[-1], timed_out=True) from error
+            raise
+
     def delete(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a DELETE; see ``request``."""
         return self.request("DELETE", path, deadline=deadline, **options)
@@ -144,6 +160,7 @@ class Transport:
         expected: Collection[int] = (200,),
         busy: Callable[[Reply], bool] = lambda reply: False,
         idempotent: bool | None = None,
+        doubts: list[str] | None = None,
     ) -> Reply:
         """Return the answer to one request, after as many tries as are safe.
 
@@ -159,6 +176,8 @@ class Transport:
             Whether an answer says that the service took nothing on and wants to be asked later.
         idempotent
             Whether it may be sent twice; None says so of everything but POST.
+        doubts
+            A list that takes each failure after which the service may have taken the request on.
 
         Raises
         ------
@@ -194,6 +213,8 @@ class Transport:
                 failed = f"broke off: {self.told(error)}"
                 if not again:
                     raise self.unknown(failed, timed_out=late) from None
+                if doubts is not None:
+                    doubts.append(failed)
             else:
                 if reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
                     wait = retry_after(reply.headers.get("retry-after"))
@@ -209,6 +230,8 @@ class Transport:
                     failed = f"failed ({self.said(reply)})"
                     if not again:
                         raise self.unknown(failed, timed_out=False)
+                    if doubts is not None:
+                        doubts.append(failed)
                 elif reply.status in (UNAUTHORIZED, FORBIDDEN):
                     raise AuthenticationError(
                         f"{self.machine} refuses the token ({self.said(reply)}): renew it, or ask for "
