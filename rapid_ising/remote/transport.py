@@ -67,13 +67,16 @@ class Transport:
     machine
         The name of the machine, for messages.
     url
-        Where the service is, without a user, a password or a query.
+        Where the service is, without a user, a password or a query; None when it was not told, and then
+        every request is an error.
     token
         What authorises, if anything.
     header, prefix
         The header that the token goes into, and what stands before it there.
     backoff
         The pauses between tries.
+    variable
+        The environment variable that the address can stand in, for messages.
 
     Raises
     ------
@@ -84,19 +87,38 @@ class Transport:
     def __init__(
         self,
         machine: str,
-        url: str,
+        url: str | None,
         token: Secret | None = None,
         *,
         header: str = "Authorization",
         prefix: str = "Bearer ",
         backoff: Backoff | None = None,
+        variable: str | None = None,
     ) -> None:
-        self.machine, self.url = machine, checked_url(machine, url)
+        self.machine = machine
+        self.url = None if url is None else checked_url(machine, url)
+        self._variable = variable
         self._token, self._header, self._prefix = token, header, prefix
         self._backoff = backoff or Backoff()
         self._client: httpx.Client | None = None
         self.emulated: str | None = None
         """What an emulator said that it is; None for a service that said nothing of the kind."""
+
+    def address(self) -> str:
+        """Return where the service is.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it was not told.
+        """
+        if self.url is None:
+            also = f", or set the environment variable {self._variable}" if self._variable else ""
+            raise InvalidParameterError(
+                f"{self.machine} has no address: give url='https://host/...'{also}; "
+                "--emulate rehearses without one"
+            )
+        return self.url
 
     def get(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a GET; see ``request``."""
@@ -140,6 +162,8 @@ class Transport:
 
         Raises
         ------
+        InvalidParameterError
+            If the address was not told.
         AuthenticationError
             On 401 and 403.
         RejectedError
@@ -152,6 +176,7 @@ class Transport:
         BackendError
             If the service fails again and again.
         """
+        self.address()
         again = method != "POST" if idempotent is None else idempotent
         failures, pauses = 0, self._backoff.pauses()
         while True:
@@ -211,7 +236,7 @@ class Transport:
         left = max(1e-3, deadline.remaining)
         times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
         asked = self.client.stream(
-            method, self.url + path, content=body or None, params=params, headers=sent, timeout=times
+            method, self.address() + path, content=body or None, params=params, headers=sent, timeout=times
         )
         with asked as reply:
             pieces, size = [], 0
