@@ -144,6 +144,7 @@ class Transport:
         expected: Collection[int] = (200,),
         busy: Callable[[Reply], bool] = lambda reply: False,
         idempotent: bool | None = None,
+        silence: float = SILENCE,
     ) -> Reply:
         """Return the answer to one request, after as many tries as are safe.
 
@@ -159,6 +160,8 @@ class Transport:
             Whether an answer says that the service took nothing on and wants to be asked later.
         idempotent
             Whether it may be sent twice; None says so of everything but POST.
+        silence
+            The seconds that the service may say nothing: longer where it computes before it answers.
 
         Raises
         ------
@@ -183,7 +186,7 @@ class Transport:
             deadline.check(self.machine)
             wait = 0.0
             try:
-                reply = self._once(method, path, body, params, headers, deadline)
+                reply = self._once(method, path, body, params, headers, deadline, silence)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 # The service has seen nothing of it.
                 failed = f"cannot be reached at {self.url}: {self.told(error)}"
@@ -229,12 +232,13 @@ class Transport:
         params: Mapping[str, str | int | float] | None,
         headers: Mapping[str, str] | None,
         deadline: Deadline,
+        silence: float,
     ) -> Reply:
         sent = dict(headers or {})
         if self._token is not None:
             sent[self._header] = self._prefix + self._token.reveal()
         left = max(1e-3, deadline.remaining)
-        times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
+        times = httpx.Timeout(min(silence, left), connect=min(CONNECT, left))
         asked = self.client.stream(
             method, self.address() + path, content=body or None, params=params, headers=sent, timeout=times
         )
