@@ -161,6 +161,7 @@ class Transport:
         busy: Callable[[Reply], bool] = lambda reply: False,
         idempotent: bool | None = None,
         doubts: list[str] | None = None,
+        silence: float = SILENCE,
     ) -> Reply:
         """Return the answer to one request, after as many tries as are safe.
 
@@ -178,6 +179,8 @@ class Transport:
             Whether it may be sent twice; None says so of everything but POST.
         doubts
             A list that takes each failure after which the service may have taken the request on.
+        silence
+            The seconds that the service may say nothing: longer where it computes before it answers.
 
         Raises
         ------
@@ -202,7 +205,7 @@ class Transport:
             deadline.check(self.machine)
             wait = 0.0
             try:
-                reply = self._once(method, path, body, params, headers, deadline)
+                reply = self._once(method, path, body, params, headers, deadline, silence)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 # The service has seen nothing of it.
                 failed = f"cannot be reached at {self.url}: {self.told(error)}"
@@ -252,12 +255,13 @@ class Transport:
         params: Mapping[str, str | int | float] | None,
         headers: Mapping[str, str] | None,
         deadline: Deadline,
+        silence: float,
     ) -> Reply:
         sent = dict(headers or {})
         if self._token is not None:
             sent[self._header] = self._prefix + self._token.reveal()
         left = max(1e-3, deadline.remaining)
-        times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
+        times = httpx.Timeout(min(silence, left), connect=min(CONNECT, left))
         asked = self.client.stream(
             method, self.address() + path, content=body or None, params=params, headers=sent, timeout=times
         )
