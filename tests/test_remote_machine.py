@@ -39,11 +39,16 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "POLLS", Backoff(first=0.001, factor=1.5, longest=0.02))
 
 
+@pytest.fixture(scope="module")
+def service() -> Iterator[ri.Backend]:
+    with demo() as (backend, _):
+        yield backend
+
+
 class TestDemo(BackendConformance):
     @pytest.fixture
-    def backend(self) -> Iterator[ri.Backend]:
-        with demo() as (backend, _):
-            yield backend
+    def backend(self, service: ri.Backend) -> ri.Backend:
+        return service
 
 
 def request_to(backend: Demo, *, seconds: float | None = 20.0, tag: str | None = None) -> Request:
