@@ -247,8 +247,8 @@ class Cim(RemoteMachine):
     def _path(self, tag: str) -> str:
         if not TAG.fullmatch(tag):
             raise InvalidParameterError(
-                f"tag {tag[:150]!r} is none of {self.name}: give up to 128 of the characters A-Z a-z 0-9 . _ ~"
-                " and -, a letter or a digit first"
+                f"{self.name} has no tag {tag[:150]!r}: give up to 128 of the characters A-Z a-z 0-9 . _ ~ "
+                "and -, a letter or a digit first"
             )
         return f"/v1/jobs/{tag}"
 
