@@ -22,6 +22,7 @@ class Adapter:
 
 
 ADAPTERS: Mapping[str, Adapter] = {
+    "cim": Adapter(emulator={"round_trips": 300}),
     "hitachi-cmos": Adapter({"size": 16}),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]

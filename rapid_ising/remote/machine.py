@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import uuid
 from abc import abstractmethod
@@ -58,7 +59,7 @@ class RemoteMachine(Machine):
     forgotten on the machine, also after a failure, so that it keeps no slot.
     """
 
-    url: str
+    url: str | None
     token: str | Secret | None
     transport: Transport
     """The way to the service, made by ``_connect``."""
@@ -72,16 +73,29 @@ class RemoteMachine(Machine):
     """Whether the machine keeps an answer, so that a job can be fetched by its id at a later time."""
 
     def _connect(
-        self, *variables: str, header: str = "Authorization", prefix: str = "Bearer ", required: bool = True
+        self,
+        *variables: str,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        required: bool = True,
+        address: str | None = None,
     ) -> None:
         """Take the token from the option or the environment ``variables``; nothing is sent.
 
-        A frozen dataclass calls it from ``__post_init__``.
+        ``address`` is the environment variable of the url where none was given; without either the machine
+        can be planned for and not asked. A frozen dataclass calls it from ``__post_init__``.
         """
         secret = token_from(self.name, self.token, *variables)
-        way = Transport(self.name, self.url, secret, header=header, prefix=prefix)
+        url = self.url if self.url is not None or address is None else os.environ.get(address) or None
+        way = Transport(self.name, url, secret, header=header, prefix=prefix, variable=address)
         wanted = variables if required else ()
-        for field, value in (("token", secret), ("transport", way), ("_wanted", wanted), ("_left", [])):
+        for field, value in (
+            ("url", url),
+            ("token", secret),
+            ("transport", way),
+            ("_wanted", wanted),
+            ("_left", []),
+        ):
             # The way to set a field of a frozen dataclass.
             object.__setattr__(self, field, value)
 
@@ -92,6 +106,7 @@ class RemoteMachine(Machine):
 
     def sent(self, request: Request, tag: str) -> RemoteSubmission:
         """Send a checked request under a tag and return its submission."""
+        self.transport.address()
         if self.token is None and self._wanted:
             raise AuthenticationError(
                 f"{self.name} needs a token: set the environment variable {' or '.join(self._wanted)}, or "

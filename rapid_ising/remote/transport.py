@@ -58,7 +58,7 @@ class Reply:
 class Transport:
     """Requests to one service, each within its deadline.
 
-    A GET or DELETE is tried again after any failure that may pass. A POST is tried again only where the
+    A GET, PUT or DELETE is tried again after any failure that may pass. A POST is tried again only where the
     service cannot have taken it on: on 429 and 503, when the answer says busy, and when no connection came
     about. After any other failure nobody knows, and that is the error.
 
@@ -67,13 +67,16 @@ class Transport:
     machine
         The name of the machine, for messages.
     url
-        Where the service is, without a user, a password or a query.
+        Where the service is, without a user, a password or a query; None when it was not told, and then
+        every request is an error.
     token
         What authorises, if anything.
     header, prefix
         The header that the token goes into, and what stands before it there.
     backoff
         The pauses between tries.
+    variable
+        The environment variable that the address can stand in, for messages.
 
     Raises
     ------
@@ -84,19 +87,38 @@ class Transport:
     def __init__(
         self,
         machine: str,
-        url: str,
+        url: str | None,
         token: Secret | None = None,
         *,
         header: str = "Authorization",
         prefix: str = "Bearer ",
         backoff: Backoff | None = None,
+        variable: str | None = None,
     ) -> None:
-        self.machine, self.url = machine, checked_url(machine, url)
+        self.machine = machine
+        self.url = None if url is None else checked_url(machine, url)
+        self._variable = variable
         self._token, self._header, self._prefix = token, header, prefix
         self._backoff = backoff or Backoff()
         self._client: httpx.Client | None = None
         self.emulated: str | None = None
         """What an emulator said that it is; None for a service that said nothing of the kind."""
+
+    def address(self) -> str:
+        """Return where the service is.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it was not told.
+        """
+        if self.url is None:
+            also = f", or set the environment variable {self._variable}" if self._variable else ""
+            raise InvalidParameterError(
+                f"{self.machine} has no address: give url='https://host/...'{also}; "
+                "--emulate rehearses without one"
+            )
+        return self.url
 
     def get(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a GET; see ``request``."""
@@ -105,6 +127,22 @@ class Transport:
     def post(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a POST; see ``request``."""
         return self.request("POST", path, body=body, deadline=deadline, **options)
+
+    def put(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a PUT, tried again after any failure that may pass; see ``request``.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            If it failed for good and an earlier try may have been taken on; the failure is the cause.
+        """
+        doubts: list[str] = []
+        try:
+            return self.request("PUT", path, body=body, deadline=deadline, doubts=doubts, **options)
+        except BackendError as error:
+            if doubts:
+                raise self.unknown(doubts[-1], timed_out=True) from error
+            raise
 
     def delete(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a DELETE; see ``request``."""
@@ -122,6 +160,7 @@ class Transport:
         expected: Collection[int] = (200,),
         busy: Callable[[Reply], bool] = lambda reply: False,
         idempotent: bool | None = None,
+        doubts: list[str] | None = None,
     ) -> Reply:
         """Return the answer to one request, after as many tries as are safe.
 
@@ -137,9 +176,13 @@ class Transport:
             Whether an answer says that the service took nothing on and wants to be asked later.
         idempotent
             Whether it may be sent twice; None says so of everything but POST.
+        doubts
+            A list that takes each failure after which the service may have taken the request on.
 
         Raises
         ------
+        InvalidParameterError
+            If the address was not told.
         AuthenticationError
             On 401 and 403.
         RejectedError
@@ -152,6 +195,7 @@ class Transport:
         BackendError
             If the service fails again and again.
         """
+        self.address()
         again = method != "POST" if idempotent is None else idempotent
         failures, pauses = 0, self._backoff.pauses()
         while True:
@@ -169,6 +213,8 @@ class Transport:
                 failed = f"broke off: {self.told(error)}"
                 if not again:
                     raise self.unknown(failed, timed_out=late) from None
+                if doubts is not None:
+                    doubts.append(failed)
             else:
                 if reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
                     wait = retry_after(reply.headers.get("retry-after"))
@@ -184,6 +230,8 @@ class Transport:
                     failed = f"failed ({self.said(reply)})"
                     if not again:
                         raise self.unknown(failed, timed_out=False)
+                    if doubts is not None:
+                        doubts.append(failed)
                 elif reply.status in (UNAUTHORIZED, FORBIDDEN):
                     raise AuthenticationError(
                         f"{self.machine} refuses the token ({self.said(reply)}): renew it, or ask for "
@@ -211,7 +259,7 @@ class Transport:
         left = max(1e-3, deadline.remaining)
         times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
         asked = self.client.stream(
-            method, self.url + path, content=body or None, params=params, headers=sent, timeout=times
+            method, self.address() + path, content=body or None, params=params, headers=sent, timeout=times
         )
         with asked as reply:
             pieces, size = [], 0

@@ -81,10 +81,12 @@ class Jobs:
         """Whether there is no place for one more."""
         return self.slots is not None and len(self._jobs) >= self.slots
 
-    def add(self, tag: str, solve: Callable[[], Any]) -> EmulatedJob:
-        """Take a job on and return it."""
+    def add(self, tag: str, solve: Callable[[], Any], *, id: str | None = None) -> EmulatedJob:
+        """Take a job on and return it; ``id`` is the client's own name for it where the client gives one."""
         with self._lock:
-            job = EmulatedJob(str(uuid.uuid4()), tag, solve, self._faults.draw(FATES), time.time())
+            job = EmulatedJob(
+                str(uuid.uuid4()) if id is None else id, tag, solve, self._faults.draw(FATES), time.time()
+            )
             self._jobs[job.id] = job
             return job
 
