@@ -217,6 +217,10 @@ class JournaledSubmission(Submission):
         except (UnknownOutcomeError, DeadlineExceededError):
             # It may be there: a resume looks it up.
             raise
+        except ProtocolError as error:
+            # It was answered, and taken on perhaps: this attempt counts.
+            stage.journal.failed(self._entry.number, str(error))
+            raise
         except RapidIsingError as error:
             stage.journal.never_sent(self._entry.number, str(error))
             raise
