@@ -25,6 +25,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     # Every pair coupled, so that the suite's own problems fit.
     "dwave": Adapter(emulator={"topology": "complete", "size": 8}),
     "hitachi-cmos": Adapter({"size": 16}),
+    "leap-hybrid": Adapter(),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
 

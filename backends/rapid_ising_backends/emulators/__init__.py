@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EMULATORS: Mapping[str, str] = {
     "dwave": "dwave:DwaveEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+    "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
 }
 """The module and class of each machine's emulator."""
 
