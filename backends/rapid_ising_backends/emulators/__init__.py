@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 EMULATORS: Mapping[str, str] = {
     "cim": "cim:CimEmulator",
+    "dwave": "dwave:DwaveEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+    "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
 }
 """The module and class of each machine's emulator."""
 
