@@ -22,6 +22,7 @@ class Adapter:
 
 
 ADAPTERS: Mapping[str, Adapter] = {
+    "fujitsu-da": Adapter(),
     "hitachi-cmos": Adapter({"size": 16}),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]

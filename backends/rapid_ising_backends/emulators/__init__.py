@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rapid_ising_backends.emulators.server import Running
 
 EMULATORS: Mapping[str, str] = {
+    "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
 }
 """The module and class of each machine's emulator."""
