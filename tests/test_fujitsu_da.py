@@ -75,7 +75,7 @@ def every_state(n: int) -> np.ndarray[Any, Any]:
 class TestVersion2(BackendConformance):
     """The shipped suite on version 2, whose reads follow the law; version 4 is among all adapters."""
 
-    num_reads = 512
+    num_reads = 2048
 
     @pytest.fixture
     def backend(self) -> Iterator[ri.Backend]:
