@@ -25,6 +25,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     "cim": Adapter(emulator={"round_trips": 300}),
     # Every pair coupled, so that the suite's own problems fit.
     "dwave": Adapter(emulator={"topology": "complete", "size": 8}),
+    "fujitsu-da": Adapter(),
     "hitachi-cmos": Adapter({"size": 16}),
     "leap-hybrid": Adapter(),
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EMULATORS: Mapping[str, str] = {
     "cim": "cim:CimEmulator",
     "dwave": "dwave:DwaveEmulator",
+    "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
 }
