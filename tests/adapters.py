@@ -23,6 +23,7 @@ class Adapter:
 
 ADAPTERS: Mapping[str, Adapter] = {
     "hitachi-cmos": Adapter({"size": 16}),
+    "toshiba-sqbm": Adapter(emulator={"runs": 20}),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 EMULATORS: Mapping[str, str] = {
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+    "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
 """The module and class of each machine's emulator."""
 
