@@ -22,6 +22,7 @@ class Adapter:
 
 
 ADAPTERS: Mapping[str, Adapter] = {
+    "amplify-ae": Adapter(emulator={"iterations": 20}),
     "hitachi-cmos": Adapter({"size": 16}),
     "toshiba-sqbm": Adapter(emulator={"runs": 20}),
 }

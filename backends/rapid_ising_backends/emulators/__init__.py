@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rapid_ising_backends.emulators.server import Running
 
 EMULATORS: Mapping[str, str] = {
+    "amplify-ae": "amplify_ae:AmplifyAeEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
