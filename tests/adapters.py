@@ -28,6 +28,8 @@ ADAPTERS: Mapping[str, Adapter] = {
     "fujitsu-da": Adapter(),
     "hitachi-cmos": Adapter({"size": 16}),
     "leap-hybrid": Adapter(),
+    "amplify-ae": Adapter(emulator={"iterations": 20}),
+    "toshiba-sqbm": Adapter(emulator={"runs": 20}),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
 

@@ -30,6 +30,8 @@ EMULATORS: Mapping[str, str] = {
     "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
+    "amplify-ae": "amplify_ae:AmplifyAeEmulator",
+    "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
 """The module and class of each machine's emulator."""
 
