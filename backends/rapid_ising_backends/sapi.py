@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -34,6 +35,8 @@ CONTACT = 60.0
 """The seconds in which a solver has to say what it is."""
 LABEL = "rapid-ising-"
 """What the label of each job begins with; its tag follows."""
+CUT = 3
+"""How often an answer that cannot be read is asked for: it may have been cut on its way."""
 NOT_FOUND = 404
 FOUND = (200, 201, 202, NOT_FOUND)
 
@@ -137,6 +140,12 @@ class SapiMachine(RemoteMachine):
             raise UnknownOutcomeError(f"its list of jobs cannot be read: {error}") from None
 
     def _fetch(self, request: Request, id: str, deadline: Deadline) -> Any | None:
+        for _ in range(CUT - 1):
+            with contextlib.suppress(ProtocolError):
+                return self._fetched(id, deadline)
+        return self._fetched(id, deadline)
+
+    def _fetched(self, id: str, deadline: Deadline) -> Any | None:
         with asking(self.transport, deadline, expected=FOUND) as client:
             try:
                 job = Problems(client=client).get_problem(id)
