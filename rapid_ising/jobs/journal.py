@@ -33,13 +33,14 @@ CREATE TABLE runs(
     options TEXT NOT NULL);
 CREATE TABLE jobs(
     number INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, key TEXT NOT NULL, tag TEXT NOT NULL,
-    attempts INTEGER NOT NULL, state TEXT NOT NULL, id TEXT, spins INTEGER NOT NULL, reads INTEGER NOT NULL,
-    beta REAL NOT NULL, deadline REAL, predicted REAL NOT NULL, machine_seconds REAL, intended REAL NOT NULL,
-    sent REAL, ended REAL, emulated TEXT, error TEXT, request BLOB, answer BLOB, UNIQUE(run, key));
+    tags INTEGER NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL, id TEXT, spins INTEGER NOT NULL,
+    reads INTEGER NOT NULL, beta REAL NOT NULL, deadline REAL, predicted REAL NOT NULL, machine_seconds REAL,
+    intended REAL NOT NULL, sent REAL, ended REAL, cleared REAL, emulated TEXT, error TEXT, request BLOB,
+    answer BLOB, UNIQUE(run, key));
 """
 COLUMNS = (
-    "number, run, key, tag, attempts, state, id, spins, reads, beta, deadline, predicted, machine_seconds, "
-    "intended, sent, ended, emulated, error"
+    "number, run, key, tag, tags, attempts, state, id, spins, reads, beta, deadline, predicted, "
+    "machine_seconds, intended, sent, ended, cleared, emulated, error"
 )
 
 
@@ -54,7 +55,10 @@ class Entry:
     """The hash of the request and of its random numbers."""
     tag: str
     """The name under which the job goes to the machine, another at each attempt."""
+    tags: int
+    """How many names it has had."""
     attempts: int
+    """How many times it may have reached the machine."""
     state: str
     """intended, sent, answered, failed or cancelled."""
     id: str | None
@@ -71,6 +75,8 @@ class Entry:
     intended: float
     sent: float | None
     ended: float | None
+    cleared: float | None
+    """When the machine was told that it may forget the answered job."""
     emulated: str | None
     """What an emulator said that it is; None for a machine."""
     error: str | None
@@ -260,13 +266,13 @@ class Journal:
         with self._told(), self._mutex:
             with self._transaction():
                 before = self.find(key)
-                attempt = 1 if before is None else before.attempts + 1
-                # Another name for each attempt: a machine may refuse, or return, what it knows by a name.
-                tag = hashlib.blake2b(f"{self.name} {key} {attempt}".encode(), digest_size=16).hexdigest()
+                place = 1 if before is None else before.tags + 1
+                # Another name each time: a machine may refuse, or return, what it knows by a name.
+                tag = hashlib.blake2b(f"{self.name} {key} {place}".encode(), digest_size=16).hexdigest()
                 if before is None:
                     self._database.execute(
-                        "INSERT INTO jobs(run, key, tag, attempts, state, spins, reads, beta, deadline, "
-                        "predicted, intended, request) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO jobs(run, key, tag, tags, attempts, state, spins, reads, beta, "
+                        "deadline, predicted, intended, request) VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
                         (
                             self.run,
                             key,
@@ -283,9 +289,9 @@ class Journal:
                     )
                 else:
                     self._database.execute(
-                        "UPDATE jobs SET tag = ?, attempts = ?, state = ?, id = NULL, intended = ?, "
-                        "sent = NULL, ended = NULL, request = ? WHERE number = ?",
-                        (tag, attempt, INTENDED, time.time(), packed(request), before.number),
+                        "UPDATE jobs SET tag = ?, tags = ?, attempts = attempts + 1, state = ?, id = NULL, "
+                        "intended = ?, sent = NULL, ended = NULL, error = NULL, request = ? WHERE number = ?",
+                        (tag, place, INTENDED, time.time(), packed(request), before.number),
                     )
             found = self.find(key)
         assert found is not None
@@ -306,6 +312,19 @@ class Journal:
             error=None,
             **facts,
         )
+
+    def cleared(self, number: int) -> None:
+        """Write down that the machine was told that it may forget an answered job."""
+        self._change(number, cleared=time.time())
+
+    def uncleared(self) -> list[Entry]:
+        """Return the answered jobs of this run that the machine may still hold."""
+        with self._told(), self._mutex:
+            rows = self._database.execute(
+                f"SELECT {COLUMNS} FROM jobs WHERE run = ? AND state = ? AND cleared IS NULL",
+                (self.run, ANSWERED),
+            )
+            return [Entry(*row) for row in rows]
 
     def failed(self, number: int, error: str) -> None:
         """Write down that there will be no answer."""

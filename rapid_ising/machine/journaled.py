@@ -55,6 +55,9 @@ class HoldsJobs(Protocol):
     def attach(self, request: Request, id: str) -> Held:
         """Return the submission of a job that was sent before."""
 
+    def forget(self, id: str) -> None:
+        """Let the machine clear a job away, now or before the next is sent."""
+
     def find(self, request: Request, tag: str, since: float) -> str | None:
         """Return the id of the job with this tag, None where there is none."""
 
@@ -115,6 +118,7 @@ class Journaled(Stage):
     resume: bool = dataclasses.field(default=False, repr=False, kw_only=True)
     again: bool = dataclasses.field(default=False, repr=False, kw_only=True)
     budget: Budget | None = dataclasses.field(default=None, repr=False, kw_only=True)
+    _tidied: list[bool] = dataclasses.field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -159,6 +163,7 @@ class JournaledSubmission(Submission):
 
     def __init__(self, stage: Journaled, request: Request, send: Callable[[], Submission]) -> None:
         self._stage, self._request, self._send = stage, request, send
+        self._tidy()
         self._before = generator_to_json(request.rng)
         self._content = {**request_to_json(request), "returns": stage.inner.capabilities.returns}
         self._key = digest(compact({"request": self._content, "random": self._before}))
@@ -181,6 +186,16 @@ class JournaledSubmission(Submission):
     def _service(self) -> HoldsJobs | None:
         machine = self._stage.inner
         return machine if isinstance(machine, HoldsJobs) else None
+
+    def _tidy(self) -> None:
+        """Have the answered jobs cleared away that an earlier process could not tell the machine of."""
+        if not self._stage.resume or self._stage._tidied:
+            return
+        self._stage._tidied.append(True)
+        for entry in self._stage.journal.uncleared():
+            if self._service is not None and entry.id is not None:
+                self._service.forget(entry.id)
+            self._stage.journal.cleared(entry.number)
 
     @property
     def _tagged(self) -> Request:
@@ -302,6 +317,8 @@ class JournaledSubmission(Submission):
                 raise
             if self._service is None:
                 self._write(answer)
+            # The machine has been told by now, or will be before the next job is sent.
+            self._stage.journal.cleared(self._entry.number)
             self._answer = self._stamped(answer, kept=False)
         return self._answer
 

@@ -206,6 +206,13 @@ class RemoteMachine(Machine):
                 self._left.remove(id)
         return len(self._left) + len(self._doubtful)
 
+    def forget(self, id: str) -> None:
+        """Let the machine clear a job away, now or before the next one is sent."""
+        try:
+            self._forget(id, Deadline(GRACE))
+        except BackendError:
+            self._left.append(id)
+
     def _drop(self, id: str, limit: Deadline) -> None:
         """Cancel a job that nobody waits for, and let the machine forget it."""
         self._cancel(id, limit)
@@ -364,8 +371,5 @@ class RemoteSubmission(Submission):
         self._forget()
 
     def _forget(self) -> None:
-        try:
-            self._machine._forget(self.id, Deadline(GRACE))
-        except BackendError:
-            # The answer or the error is what counts now; the next call tries again.
-            self._machine._left.append(self.id)
+        # The answer or the error is what counts now.
+        self._machine.forget(self.id)

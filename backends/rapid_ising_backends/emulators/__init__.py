@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from rapid_ising_backends.emulators.server import Running
 
 EMULATORS: Mapping[str, str] = {
+    "amplify-ae": "amplify_ae:AmplifyAeEmulator",
+    "cim": "cim:CimEmulator",
+    "dwave": "dwave:DwaveEmulator",
+    "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+    "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
+    "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
 """The module and class of each machine's emulator."""
 

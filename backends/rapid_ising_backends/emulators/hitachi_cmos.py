@@ -108,7 +108,7 @@ class HitachiCmosEmulator(Emulator):
             beta=math.inf if target <= 0.01 else 1 / target,
             seed=seed,
         )
-        columns = [list(found.variables).index(place) for place in places]
+        columns = [found.variables.index(place) for place in places]
         energies = found.record.energy.tolist()
         if type != 4:
             energies = [round(energy) for energy in energies]

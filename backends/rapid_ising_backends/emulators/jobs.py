@@ -18,7 +18,7 @@ OVERDUE = 1.0
 @final
 @dataclasses.dataclass
 class EmulatedJob:
-    """A job: it is waiting, then running, then done, a step each time it is looked at, or when overdue.
+    """A job: waiting, then running, then done, one step each time it is looked at, or when it is overdue.
 
     One that never finishes does so when the faults of the emulator are over.
     """
