@@ -129,9 +129,15 @@ def test_it_shows_in_no_file_of_a_training(name: str, tmp_path: Path, logs: pyte
         chain = ri.prepare(journaled, model, num_reads=4, show=False)
         recorded = Recorded(chain, tmp_path / "answers.jsonl")
         run = ri.train(
-            model, data, negative_phase=ri.BackendSamples(recorded, num_reads=4), epochs=1, batch_size=2, seed=0, progress=False,
+            model,
+            data,
+            negative_phase=ri.BackendSamples(recorded, num_reads=4),
+            epochs=1,
+            batch_size=2,
+            seed=0,
+            progress=False,
             checkpoint=tmp_path / "run",
-        )  # fmt: skip
+        )
         recorded.close()
         journaled.close()
         shown = [repr(run), json.dumps(plain(run.history)), logs.text, repr(recorded)]
