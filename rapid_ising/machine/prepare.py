@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 import dimod
@@ -18,14 +19,16 @@ from rapid_ising.machine.calibrated import Calibrated
 from rapid_ising.machine.chain_strength import TORQUE
 from rapid_ising.machine.embedded import Embedded
 from rapid_ising.machine.gauged import Gauged
-from rapid_ising.machine.plan import Plan, rehearse
+from rapid_ising.machine.plan import Plan, rehearse, too_coarse
 from rapid_ising.machine.quantized import Quantized
 from rapid_ising.machine.refined import Refined
 from rapid_ising.machine.reweighted import Reweighted
-from rapid_ising.machine.scaled import Scaled
+from rapid_ising.machine.scaled import Scaled, step_of
+from rapid_ising.machine.sent_law import sent_law
 from rapid_ising.machine.stage import Stage
 from rapid_ising.machine.tiled import Tiled
 from rapid_ising.machine.two_starts import TwoStarts
+from rapid_ising.notices import RoundingWarning
 from rapid_ising.registry import as_backend
 from rapid_ising.validation import positive_integer
 
@@ -76,7 +79,8 @@ def prepare(
     beta, num_reads
         The request that the plan is made for.
     show
-        Whether to print the plan, to standard error.
+        Whether to print the plan, to standard error. If not, what it would say against the reads as samples
+        of this model, for the machine's steps, is a warning.
     **choices
         ``gauges``, ``tiled``, ``refine``, ``two_starts``, ``reweight``, ``strict``, ``prefactor``; see
         ``staged``.
@@ -86,17 +90,28 @@ def prepare(
     CapabilityError, ProblemTooLargeError
         If the machine cannot take the model.
 
+    Warns
+    -----
+    RoundingWarning
+        If the steps of the machine change the law of the model by more than ``sent_law.BOUND``.
+
     Examples
     --------
     >>> from rapid_ising import IsingModel
     >>> prepare("exact", IsingModel([1.0], [[0.0]]), show=False)
     Exact()
     """
-    chain = staged(as_backend(backend), **choices)
+    machine, problem = as_backend(backend), problem_of(model)
+    chain = staged(machine, **choices)
     if show:
-        print(rehearse(chain, problem_of(model), beta=beta, num_reads=num_reads), file=sys.stderr)
-    else:
-        chain.check(problem_of(model), num_reads=num_reads, beta=beta)
+        print(rehearse(chain, problem, beta=beta, num_reads=num_reads), file=sys.stderr)
+        return chain
+    chain.check(problem, num_reads=num_reads, beta=beta)
+    if step_of(machine.capabilities):
+        law = sent_law(chain, problem, beta)
+        reason = "" if law is None else too_coarse(chain.name, law)
+        if reason:
+            warnings.warn(reason, RoundingWarning, stacklevel=2)
     return chain
 
 
