@@ -16,12 +16,14 @@ from rapid_ising.errors import CapabilityError, InvalidParameterError, ProblemTo
 from rapid_ising.machine import Calibrated, Scaled
 from rapid_ising.machine.plan import count, told
 from rapid_ising.machine.prepare import plan, prepare, staged, stages
+from rapid_ising.notices import RoundingWarning
 
 WHOLE: dict[str, Any] = {
     "integer_coefficients": True,
-    "field_range": (-7.0, 7.0),
-    "coupling_range": (-7.0, 7.0),
+    "field_range": (-10.0, 10.0),
+    "coupling_range": (-10.0, 10.0),
 }
+"""Steps in which MODEL is told exactly."""
 FACTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, []),
     "reads": ({"max_reads": 7}, ["Batched"]),
@@ -97,7 +99,9 @@ def test_choices_add_their_stages() -> None:
 
 
 def test_more_stages_go_around_stages_made_by_hand() -> None:
-    chain = prepare(Scaled(Limited(ri.Capabilities(**WHOLE, max_reads=3))), MODEL, show=False)
+    with pytest.warns(RoundingWarning, match=r"0\.23"):
+        # Rounding comes before scaling here.
+        chain = prepare(Scaled(Limited(ri.Capabilities(**WHOLE, max_reads=3))), MODEL, show=False)
     assert kinds(chain)[-2:] == ["Scaled", "Limited"]
     assert kinds(chain)[0] == "Quantized" or "Batched" in kinds(chain)
 
@@ -114,7 +118,7 @@ def test_the_plan_tells_what_would_be_done_and_sends_nothing() -> None:
         assert stage.lower() in text.lower()
     assert "8 calls, 50 reads" in text
     by_stage = {stage.stage: stage.facts for stage in found.stages}
-    assert by_stage["scaled"]["factor"] == pytest.approx(7.0)
+    assert by_stage["scaled"]["factor"] == pytest.approx(10.0)
     assert json.loads(json.dumps(found.as_dict()))["calls"] == 8
     assert (
         found.rounds

@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def sampler(self) -> bool:
-        """Whether the reads are Boltzmann samples of the problem, as far as can be told before any is drawn."""
+        """Whether the reads are Boltzmann samples, as far as can be told before any is drawn."""
         return not self.note
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far the law of what a machine is really sent lies from the law that was asked, before anything is sent."""
+"""How far the law of what a machine would be sent lies from the law that was asked."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STATES = 400
 BOUND = math.sqrt(math.log(1e6) / (2 * 4000))
 """The total variation, 0.042, above which a chain is no sampler.
 
-It is what the conformance suite allows 4000 independent reads beyond the mean of chance: reads of a law nearer
-than this are not told from reads of the right one.
+It is what the conformance suite allows 4000 independent reads beyond the mean of chance: reads of a law
+nearer than this are not told from reads of the right one.
 """
 
 
