@@ -378,6 +378,11 @@ class TestChainStrength:
         torque = uniform_torque_compensation(model)
         assert Embedded(machine).strength(model, chains, 0.1) == thermal_strength(4, 0.1, 0.01) > torque
         assert Embedded(machine).strength(model, chains, 9.0) == torque
+        # The bound holds at the asked beta, also where calibration is what brings a machine to it.
+        facts = dataclasses.replace(machine.capabilities, temperature="effective")
+        own = Echo(machine.graph)
+        object.__setattr__(own, "capabilities", facts)
+        assert Embedded(own).strength(model, chains, 0.1) == thermal_strength(4, 0.1, 0.01)
         assert Embedded(machine, prefactor=4.0).strength(model, chains, 9.0) == pytest.approx(
             4 * torque / 1.414
         )

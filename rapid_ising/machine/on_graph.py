@@ -56,8 +56,8 @@ class OnGraph(PlainStage):
     chain_strength
         C, what each coupler inside a chain is set to with a minus sign: a number in the units of the model's
         energy, or a callable that takes the IsingModel. None takes the larger of two: uniform torque
-        compensation, ``prefactor`` * RMS coupling * sqrt(mean degree); and, where the temperature can be set,
-        the strength at which heat alone breaks at most a share ``breaks`` of the longest chains.
+        compensation, ``prefactor`` * RMS coupling * sqrt(mean degree); and the strength at which heat alone
+        breaks at most a share ``breaks`` of the longest chains, at the asked beta.
     prefactor
         The prefactor of the torque compensation.
     breaks
@@ -140,8 +140,7 @@ class OnGraph(PlainStage):
         """Return the chain strength C for a model."""
         if self.chain_strength is None:
             torque = uniform_torque_compensation(model, self.prefactor)
-            if self.inner.capabilities.temperature != "settable":
-                return torque
+            # Where the temperature is the machine's, Calibrated brings it to this beta of these energies.
             return max(torque, thermal_strength(chains.longest - 1, beta, self.breaks))
         given = self.chain_strength(model) if callable(self.chain_strength) else self.chain_strength
         return finite("chain_strength", given, minimum=0)
