@@ -71,7 +71,7 @@ class Size:
 SIZES: dict[Scale, Size] = {
     "smoke": Size(1, 1, 200, 2, SIGMAS[:1], BETAS[:1], NOISES[:1], ("exact", "tabu", "twin-dwave")),
     "quick": Size(2, 2, 4000, 100),
-    "full": Size(10, 4, 4000, 100),
+    "full": Size(10, 3, 4000, 100),
 }
 
 
