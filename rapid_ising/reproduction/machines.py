@@ -169,7 +169,12 @@ class Machines(Study):
                 )
             )
         trained = _groups(
-            [r for r in results if r.task.kind == "training" and r.values.get("sampler")], "backend"
+            [
+                r
+                for r in results
+                if r.task.kind == "training" and r.values.get("sampler") and "distance" in r.values
+            ],
+            "backend",
         )
         if trained:
             distances = {
@@ -286,14 +291,14 @@ def _law(results: Sequence[Result]) -> list[Element]:
     reasons: dict[str, list[str]] = {}
     for (backend,), group in _groups(results, "backend").items():
         by_model = {result.task.parameters["model"]: result.values for result in group}
-        sampler = any(values.get("sampler") for values in by_model.values())
+        passing = sum(bool(values.get("sampler")) for values in by_model.values())
         cells = []
         for model in MODELS:
             values = by_model.get(model, {})
             cells.append(number(values.get("distance"), 3) + _foreseen(values.get("predicted")))
             if reason := values.get("reason"):
                 reasons.setdefault(f"{backend}: {reason}", []).append(model)
-        rows.append([str(backend), "yes" if sampler else "no", *cells])
+        rows.append([str(backend), f"{passing} of {len(by_model)}", *cells])
     tolerances = {
         r.task.parameters["model"]: r.values["tolerance"] for r in results if "tolerance" in r.values
     }
@@ -309,7 +314,7 @@ def _law(results: Sequence[Result]) -> list[Element]:
             backend = result.task.parameters["backend"]
             reasons.setdefault(f"{backend}, {result.task.parameters['model']}: {text}", []).append("warned")
     said = [f"{reason} ({', '.join(models)})." for reason, models in reasons.items()]
-    return [Table(["machine", "sampler", *MODELS], rows, caption), *(Text(text) for text in said)]
+    return [Table(["machine", "sampler of", *MODELS], rows, caption), *(Text(text) for text in said)]
 
 
 def _foreseen(distance: float | None) -> str:
