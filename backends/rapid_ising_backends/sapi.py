@@ -59,6 +59,8 @@ class SapiMachine(RemoteMachine):
     kind: ClassVar[str]
     """The type of its problems."""
     solver: str | None
+    url: str
+    """Always one: the option, the vendor's configuration, or the vendor's address."""
 
     def _open(self) -> None:
         """Find out the address and the token; nothing is sent."""

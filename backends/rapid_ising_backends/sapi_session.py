@@ -45,7 +45,7 @@ class Way(BaseAdapter):
     ) -> requests.Response:
         """Return the answer to one request of the client."""
         asked = urlsplit(str(request.url))
-        path = asked.path.removeprefix(urlsplit(self._transport.url).path)
+        path = asked.path.removeprefix(urlsplit(self._transport.address()).path)
         reply = self._transport.request(
             str(request.method),
             path + (f"?{asked.query}" if asked.query else ""),
