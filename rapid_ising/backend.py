@@ -35,6 +35,14 @@ class Backend(ABC):
     name: ClassVar[str]
     capabilities: Capabilities
 
+    @property
+    def published(self) -> Capabilities:
+        """What is known of the machine without asking it, for tables.
+
+        The same as ``capabilities``, but for a machine that is itself asked for them.
+        """
+        return self.capabilities
+
     def sample(
         self,
         problem: Problem,

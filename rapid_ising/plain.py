@@ -12,7 +12,8 @@ import numpy as np
 def plain(value: Any) -> Any:
     """Return ``value`` as JSON values, without addresses and without what a repr leaves out.
 
-    A dataclass is told by its class and its options; anything else that has no form in JSON, by its class.
+    A dataclass is told by its class and its options, but for those that its class names in ``untold``;
+    anything else that has no form in JSON, by its class.
 
     Examples
     --------
@@ -30,6 +31,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     told = {"class": type(value).__name__}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        shown = [field.name for field in dataclasses.fields(value) if field.init and field.repr]
+        left_out = getattr(type(value), "untold", ())
+        fields = [field for field in dataclasses.fields(value) if field.init and field.repr]
+        shown = [field.name for field in fields if field.name not in left_out]
         told |= {name: plain(getattr(value, name)) for name in shown}
     return told

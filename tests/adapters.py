@@ -22,8 +22,14 @@ class Adapter:
 
 
 ADAPTERS: Mapping[str, Adapter] = {
+    "cim": Adapter(emulator={"round_trips": 300}),
+    # Every pair coupled, so that the suite's own problems fit.
+    "dwave": Adapter(emulator={"topology": "complete", "size": 8}),
     "fujitsu-da": Adapter(),
     "hitachi-cmos": Adapter({"size": 16}),
+    "leap-hybrid": Adapter(),
+    "amplify-ae": Adapter(emulator={"iterations": 20}),
+    "toshiba-sqbm": Adapter(emulator={"runs": 20}),
 }
 LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
 

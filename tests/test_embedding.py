@@ -41,8 +41,8 @@ from rapid_ising.machine.chain_strength import thermal_strength, uniform_torque_
 from rapid_ising.machine.clique import clique_chains, largest_clique
 from rapid_ising.machine.embedding import Chains
 from rapid_ising.machine.embedding_cache import EmbeddingCache, cache_folder
-from rapid_ising.machine.find_embedding import Search
-from rapid_ising.machine.kings_graph import grid_of, kings_graph, swap_network
+from rapid_ising.machine.find_embedding import Search, Wanted
+from rapid_ising.machine.kings_graph import crossing_layers, grid_of, kings_graph, swap_network
 from rapid_ising.machine.topology import Topology, topology_of
 from rapid_ising.testing import BackendConformance
 from rapid_ising.typing import States
@@ -198,6 +198,30 @@ class TestKingsGraph:
                 for i, j in every_pair(n)
             )
             assert joined < n * (n - 1) / 2
+
+    @pytest.mark.parametrize(("first", "second"), [(1, 1), (1, 5), (4, 4), (3, 7), (9, 2), (16, 30)])
+    def test_layers_cross_on_twice_their_product_of_sites(self, first: int, second: int) -> None:
+        shape = crossing_layers(first, second)
+        graph = kings_graph(first + second, max(2, first + second - 1))
+        index = topology_of(graph).place
+        chains = [[index[site] for site in chain] for chain in shape]
+        hold(chains, [(i, first + j) for i in range(first) for j in range(second)], graph)
+        assert sum(map(len, chains)) == 2 * first * second
+
+    def test_an_rbm_of_a_hundred_hidden_spins_takes_the_map_of_layers_at_once(self) -> None:
+        rng = np.random.default_rng(0)
+        model = IsingModel(np.zeros(116), Bipartite(rng.normal(size=(16, 100))))
+        rows, columns, _ = model.couplings.to_coo()
+        # The order of the spins is nobody's promise.
+        order = rng.permutation(116)
+        wanted = Wanted(116, order[rows], order[columns])
+        began = time.monotonic()
+        found = Search(timeout=60.0).find(wanted, kings_graph(116, 115))
+        assert time.monotonic() - began < 30
+        assert found is not None
+        assert found.method == "layers"
+        hold(found.chains, wanted.pairs, kings_graph(116, 115))
+        assert sorted({len(chain) for chain in found.chains}) == [16, 100]
 
     def test_a_clique_goes_around_defects(self) -> None:
         graph = kings_graph(9, 8)

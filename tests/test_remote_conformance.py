@@ -20,7 +20,7 @@ class TestAdapters(BackendConformance):
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_every_adapter_is_registered_and_says_what_it_is(name: str) -> None:
-    facts = ri.load_backend(name).capabilities
+    facts = ri.load_backend(name).published
     assert facts.remote
     assert facts.tested == "contract-tested, not yet run on hardware"
     assert not facts.seedable

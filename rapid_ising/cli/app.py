@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 
 from rapid_ising.cli.backends import backends
 from rapid_ising.cli.demo import demo
+from rapid_ising.cli.emulate import emulate
+from rapid_ising.cli.jobs import jobs
 from rapid_ising.cli.options import ERROR, INTERRUPTED
 from rapid_ising.cli.plan import plan
 from rapid_ising.cli.reconstruct import reconstruct
@@ -58,8 +60,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (train, sample, reconstruct, plan, backends, demo, reproduce):
+for command in (train, sample, reconstruct, plan, backends, emulate, demo, reproduce):
     app.command(no_args_is_help=False)(command)
+app.add_typer(jobs, name="jobs")
 
 
 def _version(wanted: bool) -> None:

@@ -58,7 +58,7 @@ def _show_one(name: str, as_json: bool) -> None:
 
     machine = load_backend(name)
     kind = type(machine)
-    facts = machine.capabilities.row()
+    facts = machine.published.row()
     options = {key: getattr(machine, key) for key in backend_options(kind)}
     if as_json:
         write_json({"backend": name, "capabilities": facts, "options": options})

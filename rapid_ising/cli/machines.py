@@ -46,7 +46,7 @@ def capability_table(names: Iterable[str] | None = None) -> CapabilityTable:
     problems: dict[str, str] = {}
     for name in sorted(available_backends() if names is None else names):
         try:
-            facts = load_backend(name).capabilities.row()
+            facts = load_backend(name).published.row()
         except RapidIsingError as error:
             problems[name] = str(error)
         else:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rapid_ising.cli.console import results, write_json
-from rapid_ising.cli.options import BackendOptions, Beta, chosen_backend, model_of
+from rapid_ising.cli.machine import EMULATED, Emulate, machine_for
+from rapid_ising.cli.options import BackendOptions, Beta, model_of
 
 
 def plan(
@@ -27,6 +28,7 @@ def plan(
     strict: Annotated[
         float | None, typer.Option(help="Refuse a relative error of rounding above this.")
     ] = None,
+    emulate: Emulate = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
 ) -> None:
     """Show how a model would be put on a machine: stages, factors, errors, calls, reads and machine time.
@@ -35,19 +37,21 @@ def plan(
     """
     from rapid_ising.machine.prepare import plan as planned
 
-    machine = chosen_backend(backend, backend_option)
-    assert machine is not None
-    found = planned(
-        machine,
-        model_of(model),
-        beta=beta,
-        num_reads=reads,
-        gauges=gauges,
-        tiled=tiled,
-        refine=refine,
-        strict=strict,
-    )
+    with machine_for(backend, backend_option, emulate=emulate) as machine:
+        assert machine is not None
+        found = planned(
+            machine,
+            model_of(model),
+            beta=beta,
+            num_reads=reads,
+            gauges=gauges,
+            tiled=tiled,
+            refine=refine,
+            strict=strict,
+        )
     if as_json:
-        write_json(found.as_dict())
-    else:
-        results().print(str(found), markup=False, soft_wrap=True)
+        write_json({**found.as_dict(), "emulated": emulate})
+        return
+    results().print(str(found), markup=False, soft_wrap=True)
+    if emulate:
+        results().print(EMULATED.format(machine=backend), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rapid_ising.cli.console import cell, remarks, results, write_json
+from rapid_ising.cli.machine import EMULATED, BudgetText, Emulate, JournalFile, SendAgain, machine_for
 from rapid_ising.cli.options import (
     HIDDEN,
     HIDDEN_LAYERS,
@@ -17,7 +18,6 @@ from rapid_ising.cli.options import (
     BackendOptions,
     DatasetName,
     Seed,
-    chosen_backend,
     hidden_sizes,
     output_file,
 )
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rapid_ising.datasets import Dataset
     from rapid_ising.evaluation import Evaluation
     from rapid_ising.models import Model
+    from rapid_ising.training.negative_phase import NegativePhase
     from rapid_ising.training.run import TrainingRun
 
 
@@ -103,6 +104,16 @@ def train(
         typer.Option(metavar="FILE", help="Write the state of the training here after each epoch."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    emulate: Emulate = False,
+    refine: Annotated[
+        int, typer.Option(help="Gibbs sweeps here from the machine's states, where its samples need them.")
+    ] = 0,
+    reads: Annotated[
+        int | None, typer.Option(help="The machine's reads for each update; 64 or so when left out.")
+    ] = None,
+    journal: JournalFile = None,
+    budget: BudgetText = None,
+    send_again: SendAgain = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
 ) -> None:
@@ -128,43 +139,71 @@ def train(
         raise InvalidParameterError("the paper's recipe makes patterns their signs: leave --from-data out")
     if from_data and not resume:
         start_from_data(trained, data.train, seed=seed)
-    machine = chosen_backend(backend, backend_option)
     output_file(out)
     if checkpoint is not None:
         output_file(checkpoint)
+    around = machine_for(
+        backend,
+        backend_option,
+        emulate=emulate,
+        journal=journal,
+        checkpoint=checkpoint,
+        resume=resume,
+        budget=budget,
+        again=send_again,
+    )
     last = _LastRun()
-    try:
-        run = run_training(
-            trained,
-            data.train,
-            negative_phase=negative_phase,
-            backend=machine,
-            recipe=recipe,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-            callbacks=[last],
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=not quiet,
-        )
-    except RapidIsingError:
-        if last.run is not None and last.run.epochs:
-            trained.save(out)
-            remarks().print(f"the model as of epoch {last.run.epochs} is in {out}", soft_wrap=True)
-        raise
+    with around as machine:
+        phase = negative_phase if machine is None else _samples(machine, refine, reads)
+        try:
+            run = run_training(
+                trained,
+                data.train,
+                negative_phase=phase,
+                recipe=recipe,
+                learning_rate=learning_rate,
+                epochs=epochs,
+                batch_size=batch_size,
+                seed=seed,
+                callbacks=[last],
+                checkpoint=checkpoint,
+                resume=resume and not _killed_early(checkpoint, machine),
+                progress=not quiet,
+            )
+        except RapidIsingError:
+            if last.run is not None and last.run.epochs:
+                trained.save(out)
+                remarks().print(f"the model as of epoch {last.run.epochs} is in {out}", soft_wrap=True)
+            raise
     trained.save(out)
     if run.stopped == "interrupted":
         remarks().print(f"interrupted: the model has {run.epochs} epochs and is in {out}", soft_wrap=True)
     if as_json or not quiet:
         measured = evaluate(trained, data, likelihood_beta=1 / trained.temperature)
         if as_json:
-            write_json(_facts(run, data, measured, machine, out))
+            write_json(_facts(run, data, measured, machine, out, emulate))
         else:
             _show(run, data, measured, out)
+            if emulate:
+                results().print(EMULATED.format(machine=backend), soft_wrap=True)
     if run.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _samples(machine: Backend, refine: int, reads: int | None) -> NegativePhase:
+    from rapid_ising.machine.prepare import staged
+    from rapid_ising.training.negative_phase import BackendSamples
+
+    return BackendSamples(staged(machine, refine=refine) if refine else machine, num_reads=reads)
+
+
+def _killed_early(checkpoint: Path | None, machine: Backend | None) -> bool:
+    """Return whether a run was killed before its first epoch: its journal is there, no checkpoint yet."""
+    from rapid_ising.machine import Journaled
+
+    if checkpoint is None or checkpoint.exists() or not isinstance(machine, Journaled):
+        return False
+    return bool(machine.journal.entries())
 
 
 class _LastRun:
@@ -209,12 +248,13 @@ def _new_model(
 
 
 def _facts(
-    run: TrainingRun, data: Dataset, measured: Evaluation, machine: Backend | None, out: Path
+    run: TrainingRun, data: Dataset, measured: Evaluation, machine: Backend | None, out: Path, emulated: bool
 ) -> dict[str, Any]:
     return {
         "dataset": data.name,
         "model": {"kind": run.model.name, **run.model.config()},
         "backend": None if machine is None else machine.name,
+        "emulated": emulated,
         "epochs": run.epochs,
         "seconds": run.seconds,
         "stopped": run.stopped,

@@ -5,6 +5,7 @@ from rapid_ising.machine.batched import Batched as Batched
 from rapid_ising.machine.calibrated import Calibrated as Calibrated
 from rapid_ising.machine.embedded import Embedded as Embedded
 from rapid_ising.machine.gauged import Gauged as Gauged
+from rapid_ising.machine.journaled import Journaled as Journaled
 from rapid_ising.machine.parts import Parts as Parts
 from rapid_ising.machine.plan import Plan as Plan
 from rapid_ising.machine.prepare import plan as plan

@@ -6,10 +6,12 @@ import math
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
-from rapid_ising.machine.kings_graph import grid_of
+from rapid_ising.machine.kings_graph import crossing_layers, grid_of
 from rapid_ising.machine.minorminer import busclique, minorminer
 from rapid_ising.machine.topology import Topology, topology_of
+from rapid_ising.typing import Indices
 
 FAMILIES = {"chimera", "pegasus", "zephyr"}
 """The graphs of D-Wave's machines, as their generators call them."""
@@ -33,6 +35,19 @@ def clique_chains(n: int, graph: nx.Graph[Any], seed: int) -> list[list[int]] | 
     # Its own cache is a folder of pickles; ours is JSON.
     found = busclique().find_clique_embedding(n, graph, seed=seed, use_cache=False)
     return [[topology.place[node] for node in found[spin]] for spin in range(n)] if found else None
+
+
+def layered_chains(first: Indices, second: Indices, graph: nx.Graph[Any]) -> list[list[int]] | None:
+    """Return the chains of two layers of spins, every pair across coupled, by the fixed map of the graph.
+
+    Each layer names its spins, 0..n-1 in all. None when they do not fit, or the graph is no King's graph.
+    """
+    grid = grid_of(topology_of(graph))
+    found = None if grid is None else grid.fitted(crossing_layers(len(first), len(second)))
+    if found is None:
+        return None
+    order = np.argsort(np.concatenate([first, second]))
+    return [found[place] for place in order.tolist()]
 
 
 def largest_clique(graph: nx.Graph[Any], seed: int = 0) -> int:

@@ -24,10 +24,11 @@ class Embedded(OnGraph):
     """Put a model onto a machine's graph: by its labels, renamed, or each spin as a chain of nodes.
 
     In this order: the labels are nodes and every coupling is a coupler; the model's graph is a part of the
-    machine's; a dense model takes the fixed clique map of a King's, Chimera, Pegasus or Zephyr graph; else
-    minor embeddings are looked for. A chain is read by majority, its ties drawn at random. The record says
-    the method, the nodes, the longest chain, the chain strength, the share of broken chains and the share of
-    reads with any. A machine that couples every pair is passed through to.
+    machine's; a dense model takes the fixed clique map of a King's, Chimera, Pegasus or Zephyr graph, two
+    large layers that of layers of a King's graph; else minor embeddings are looked for. A chain is read by
+    majority, its ties drawn at random. The record says the method, the nodes, the longest chain, the chain
+    strength, the share of broken chains and the share of reads with any. A machine that couples every pair is
+    passed through to.
 
     Parameters
     ----------

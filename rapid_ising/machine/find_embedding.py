@@ -11,13 +11,13 @@ import networkx as nx
 import numpy as np
 
 from rapid_ising.errors import InvalidParameterError, ProblemTooLargeError
-from rapid_ising.machine.clique import clique_chains, largest_clique
+from rapid_ising.machine.clique import clique_chains, largest_clique, layered_chains
 from rapid_ising.machine.embedding import Chains
 from rapid_ising.machine.minorminer import minorminer, subgraph
 from rapid_ising.machine.topology import Topology, topology_of
 from rapid_ising.typing import Indices
 
-Method = Literal["relabelled", "clique", "minor"]
+Method = Literal["relabelled", "clique", "layers", "minor"]
 DENSE = 2 / 3
 """Above this share of coupled pairs the fixed clique map is taken; complete bipartite graphs have 1/2."""
 NATIVE_DENSE = 8
@@ -26,6 +26,12 @@ SUBGRAPH_NODES = 10_000
 """The largest graph in which a subgraph is looked for: the search holds matrices of all its pairs."""
 SUBGRAPH_SECONDS = 5.0
 """The longest search for a subgraph: one that exists is mostly found in less."""
+BETTER_SECONDS = 10.0
+"""The longest search for a minor embedding that is better than the clique map."""
+
+
+LARGEST_SEARCHED = 1000
+"""The nodes of a fixed map of layers beyond which a search finds nothing better in that time."""
 
 
 @final
@@ -42,6 +48,15 @@ class Wanted:
         """The share of the pairs that is coupled."""
         pairs = self.num_variables * (self.num_variables - 1) / 2
         return len(self.rows) / pairs if pairs else 0.0
+
+    def layers(self) -> tuple[Indices, Indices] | None:
+        """Return the spins of two layers with no coupling inside either, None where there are none."""
+        graph: nx.Graph[int] = nx.Graph(self.pairs)
+        if not len(self.rows) or not nx.is_bipartite(graph):
+            return None
+        colours = nx.bipartite.color(graph)
+        first = np.array([colours.get(spin, 0) == 0 for spin in range(self.num_variables)])
+        return np.flatnonzero(first), np.flatnonzero(~first)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -81,8 +96,8 @@ class Search:
         """Return chains in which every coupling has a coupler, or None when none were found.
 
         In this order: the graph as a part of the machine's graph, one node a spin; for a dense graph, the
-        fixed clique map; else the best of some minor embeddings, or the clique map when that has a shorter
-        longest chain or nothing else was found.
+        fixed clique map; for two large layers, the fixed map of layers; else the best of some minor
+        embeddings, or a fixed map when that has a shorter longest chain or nothing else was found.
         """
         topology = topology_of(graph)
         if wanted.num_variables > len(topology):
@@ -119,8 +134,15 @@ class Search:
         clique = clique_chains(core.num_variables, graph, self.seed)
         if clique is not None and core.density > DENSE:
             return Found(clique, "clique")
+        layers = core.layers()
+        layered = None if layers is None else layered_chains(*layers, graph)
+        if layered is not None and _size(layered)[1] > LARGEST_SEARCHED:
+            return Found(layered, "layers")
+        if clique is not None or layered is not None:
+            # There is a place already: a better one is worth less time than any.
+            end = min(end, time.monotonic() + BETTER_SECONDS)
         minor = self._minor(core, topology, end)
-        candidates = [(minor, "minor"), (clique, "clique")]
+        candidates = [(minor, "minor"), (layered, "layers"), (clique, "clique")]
         chains, method = min(candidates, key=lambda candidate: _size(candidate[0]))
         return None if chains is None else Found(chains, method)  # type: ignore[arg-type]
 

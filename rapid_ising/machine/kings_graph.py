@@ -56,6 +56,22 @@ def swap_network(n: int) -> list[list[Site]]:
     return chains
 
 
+def crossing_layers(first: int, second: int) -> list[list[Site]]:
+    """Return the chains of two layers of spins, the first layer first, so that each two across are adjacent.
+
+    The lanes of ``swap_network``, but only spins of different layers change places: the last of the first
+    layer walks through the whole second one, and one row after it the one before it, and so on. A spin that
+    waits takes no sites, so that chains have as many as the other layer has spins: 2 first second in all,
+    where the clique takes (first + second)^2.
+
+    >>> crossing_layers(1, 2)
+    [[(0, 0), (1, 1)], [(1, 0)], [(2, 1)]]
+    """
+    walking = [[(i + step, first - 1 - i + step) for step in range(second)] for i in range(first)]
+    waiting = [[(first + j - step, j + step) for step in range(first)] for j in range(second)]
+    return [*walking, *waiting]
+
+
 @final
 class Grid:
     """Where the nodes of a King's graph lie, and which 2 x 2 blocks have all four sites and six couplers."""
@@ -89,7 +105,10 @@ class Grid:
 
     def clique(self, n: int) -> list[Chain] | None:
         """Return the chains of n spins that are all coupled, or None when they do not fit."""
-        shape = swap_network(n)
+        return self.fitted(swap_network(n))
+
+    def fitted(self, shape: list[list[Site]]) -> list[Chain] | None:
+        """Return the nodes of chains of sites, moved to where they fit, or None."""
         for turned in (False, True):
             if turned:
                 shape = [[(y, x) for x, y in chain] for chain in shape]

@@ -14,7 +14,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import sys
 import threading
 import warnings
 import weakref
@@ -24,6 +23,7 @@ from typing import Any, BinaryIO, final
 
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.errors import CheckpointError, InvalidDataError
+from rapid_ising.file_lock import lock
 from rapid_ising.machine.record_capabilities import capabilities_from_json, capabilities_to_json
 from rapid_ising.notices import RapidIsingWarning
 from rapid_ising.version import __version__
@@ -180,7 +180,7 @@ class RecordWriter(os.PathLike[str]):
         self.close = weakref.finalize(self, os.close, self._file)
         """Close the file, so that another writer can go on."""
         try:
-            _take(self._file)
+            lock(self._file)
         except OSError as error:
             self.close()
             raise CheckpointError(
@@ -260,18 +260,3 @@ class RecordWriter(os.PathLike[str]):
 
     def _failed(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"cannot write {self.path}: {error.strerror or error}")
-
-
-def _take(file: int) -> None:
-    """Lock a file for its one writer, until it is closed or the process ends; OSError if it is taken."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(
-            file, 2**40, os.SEEK_SET
-        )  # A byte beyond the content: Windows keeps readers off locked ones.
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

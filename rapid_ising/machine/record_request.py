@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import dimod
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.couplings import Sparse
+from rapid_ising.deadline import Deadline
+from rapid_ising.ising import IsingModel
 from rapid_ising.machine.record_values import (
     array_from_json,
     array_to_json,
@@ -44,6 +48,29 @@ def request_to_json(request: Request) -> dict[str, Any]:
         },
         "initial_states": None if start is None else states_to_json(start),
     }
+
+
+def request_from_json(content: Mapping[str, Any], provenance: dict[str, Any]) -> Request:
+    """Return the request that ``request_to_json`` told, with random numbers and a deadline of its own."""
+    n, couplings, start = content["spins"], content["couplings"], content["initial_states"]
+    rows, columns = (array_from_json(couplings[end]).astype(np.intp) for end in ("rows", "columns"))
+    model = IsingModel(
+        array_from_json(content["fields"]),
+        Sparse(n, rows, columns, array_from_json(couplings["values"])),
+        content["offset"],
+    )
+    return Request(
+        model,
+        content["reads"],
+        content["beta"],
+        np.random.default_rng(),
+        None if start is None else states_from_json(start),
+        Deadline(None),
+        [label_from_json(label) for label in content["labels"]],
+        dimod.Vartype[content["vartype"]],
+        content["returns"],
+        provenance,
+    )
 
 
 def difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import email.utils
 import random
 import time
@@ -56,9 +57,11 @@ def retry_after(value: str | None) -> float:
         return 0.0
     try:
         return max(0.0, float(value)) if value.strip().replace(".", "", 1).isdigit() else _until(value)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
 def _until(date: str) -> float:
-    return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - time.time())
+    until = email.utils.parsedate_to_datetime(date)
+    # A zone of -0000 gives none.
+    return max(0.0, until.replace(tzinfo=until.tzinfo or datetime.UTC).timestamp() - time.time())

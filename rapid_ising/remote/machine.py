@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import time
 import uuid
 from abc import abstractmethod
@@ -16,23 +18,27 @@ from rapid_ising.errors import (
     BackendError,
     DeadlineExceededError,
     JobFailedError,
+    ProtocolError,
     RapidIsingError,
+    RejectedError,
     UnknownOutcomeError,
 )
 from rapid_ising.job import Finished, Submission
 from rapid_ising.remote import transport
 from rapid_ising.remote.backoff import Backoff
 from rapid_ising.remote.secret import Secret, token_from
-from rapid_ising.remote.transport import Transport
+from rapid_ising.remote.transport import PATIENCE, Transport
 from rapid_ising.request import Answer, Request
 from rapid_ising.typing import States
 
 CONTRACT_TESTED = "contract-tested, not yet run on hardware"
 """What an adapter says of itself until a person with an account has run ``pytest -m live``."""
-PATIENCE = 3600.0
-"""The seconds that an answer is waited for where no deadline was given."""
 GRACE = 10.0
 """The seconds for clearing a job away when the deadline is over."""
+LOOK_AGAIN = 3
+"""How often an answer that cannot be one is fetched again."""
+LATEST = 60.0
+"""The seconds after which a job is taken to have come, if it comes at all."""
 LOOKS = (0.2, 1.0, 2.0)
 """The pauses before each look for a job whose fate is unknown."""
 POLLS = Backoff(first=0.05, factor=1.5, longest=5.0, jitter=0.2)
@@ -46,6 +52,15 @@ class Sent(NamedTuple):
     """Its answer, where it answered at once."""
 
 
+class Doubtful(NamedTuple):
+    """A job that the service may have, or may still take on, and that nobody waits for."""
+
+    request: Request
+    tag: str
+    since: float
+    timed_out: bool
+
+
 class RemoteMachine(Machine):
     """A machine behind a service; an adapter gives the protocol: ``_send``, ``_fetch`` and ``_read``.
 
@@ -54,62 +69,97 @@ class RemoteMachine(Machine):
     forgotten on the machine, also after a failure, so that it keeps no slot.
     """
 
-    url: str
+    url: str | None
     token: str | Secret | None
     transport: Transport
     """The way to the service, made by ``_connect``."""
+    untold: ClassVar[frozenset[str]] = frozenset({"url"})
+    """A training goes on at another address of the machine: a checkpoint does not compare it."""
     finds: ClassVar[bool] = False
     """Whether a job can be found by its tag: the adapter has ``_find``."""
     _wanted: tuple[str, ...] = ()
     _left: list[str]
+    _doubtful: list[Doubtful]
     keeps: ClassVar[bool] = False
     """Whether the machine keeps an answer, so that a job can be fetched by its id at a later time."""
 
     def _connect(
-        self, *variables: str, header: str = "Authorization", prefix: str = "Bearer ", required: bool = True
+        self,
+        *variables: str,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        required: bool = True,
+        address: str | None = None,
     ) -> None:
         """Take the token from the option or the environment ``variables``; nothing is sent.
 
-        A frozen dataclass calls it from ``__post_init__``.
+        ``address`` is the environment variable of the url where none was given; without either the machine
+        can be planned for and not asked. A frozen dataclass calls it from ``__post_init__``.
         """
         secret = token_from(self.name, self.token, *variables)
-        way = Transport(self.name, self.url, secret, header=header, prefix=prefix)
+        url = self.url if self.url is not None or address is None else os.environ.get(address) or None
+        way = Transport(self.name, url, secret, header=header, prefix=prefix, variable=address)
         wanted = variables if required else ()
-        for field, value in (("token", secret), ("transport", way), ("_wanted", wanted), ("_left", [])):
+        for field, value in (
+            ("url", url),
+            ("token", secret),
+            ("transport", way),
+            ("_wanted", wanted),
+            ("_left", []),
+            ("_doubtful", []),
+        ):
             # The way to set a field of a frozen dataclass.
             object.__setattr__(self, field, value)
 
     def _submit(self, request: Request) -> Submission:
         if request.model.num_variables == 0:
             return Finished(request.answer([[]] * request.num_reads, [{"stage": self.name}]))
+        return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
+
+    def sent(self, request: Request, tag: str) -> RemoteSubmission:
+        """Send a checked request under a tag and return its submission."""
+        self.transport.address()
         if self.token is None and self._wanted:
             raise AuthenticationError(
                 f"{self.name} needs a token: set the environment variable {' or '.join(self._wanted)}, or "
                 "give token=...; --emulate rehearses without one"
             )
-        self.clear()
-        return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
-
-    def sent(self, request: Request, tag: str) -> RemoteSubmission:
-        """Send a checked request under a tag and return its submission."""
+        self.clear(min(GRACE, request.deadline.remaining / 2))
         began, resends = time.time(), 0
         held = "tag" in request.provenance
         while True:
             try:
                 return RemoteSubmission(self, request, self._send(request, tag), held=held)
-            except UnknownOutcomeError as error:
+            except (UnknownOutcomeError, ProtocolError) as error:
+                # An answer that tells no id is one from a service that may have taken the job on.
                 if not self.finds:
                     raise
+                failure = error
+            timed_out = isinstance(failure, UnknownOutcomeError) and failure.timed_out
+            doubt = Doubtful(request, tag, began, timed_out)
+            try:
                 id = self._looked_up(request, tag, began)
-                if id is not None:
-                    found = RemoteSubmission(self, request, Sent(id), held=held)
-                    if request.deadline.passed:
+            except BackendError as error:
+                self._doubt(doubt, held)
+                raise UnknownOutcomeError(
+                    f"{failure}; nor can it be looked up: {error}: ask the service which jobs it has"
+                ) from error
+            if id is not None:
+                found = RemoteSubmission(self, request, Sent(id), held=held)
+                if request.deadline.passed:
+                    if not held:
                         found.abandon()
-                        raise request.deadline.exceeded(self.name) from error
-                    return found
-                if error.timed_out or resends == 2 or request.deadline.passed:
-                    raise
-                resends += 1
+                    raise request.deadline.exceeded(self.name) from failure
+                return found
+            if timed_out or resends == 2 or request.deadline.passed:
+                self._doubt(doubt, held)
+                raise failure
+            resends += 1
+
+    def _doubt(self, doubt: Doubtful, held: bool) -> None:
+        # A job in a journal is looked up when the journal is resumed.
+        if not held:
+            self._doubtful.append(doubt)
 
     def attach(self, request: Request, id: str) -> RemoteSubmission:
         """Return the submission of a job that was sent before, by another process perhaps."""
@@ -138,19 +188,35 @@ class RemoteMachine(Machine):
                 return id
         return None
 
-    def clear(self) -> int:
-        """Have the jobs forgotten that could not be before, and return how many are still left."""
-        left: list[str] = self._left
-        for id in list(left):
-            with contextlib.suppress(BackendError):
-                self._drop(id)
-                left.remove(id)
-        return len(left)
+    def clear(self, seconds: float = GRACE) -> int:
+        """Have the jobs forgotten that could not be before, and return how many are still left.
 
-    def _drop(self, id: str) -> None:
+        Those of an unknown fate are looked up first. It takes ``seconds`` in all, if the service is not well.
+        """
+        limit, now = Deadline(max(1e-3, seconds)), time.time()
+        for doubt in list(self._doubtful):
+            with contextlib.suppress(BackendError):
+                id = self._find(doubt.request, doubt.tag, doubt.since, limit)
+                self._left.extend([] if id is None else [id])
+                if id is not None or not doubt.timed_out or now > doubt.since + LATEST:
+                    self._doubtful.remove(doubt)
+        for id in list(self._left):
+            with contextlib.suppress(BackendError):
+                self._drop(id, limit)
+                self._left.remove(id)
+        return len(self._left) + len(self._doubtful)
+
+    def forget(self, id: str) -> None:
+        """Let the machine clear a job away, now or before the next one is sent."""
+        try:
+            self._forget(id, Deadline(GRACE))
+        except BackendError:
+            self._left.append(id)
+
+    def _drop(self, id: str, limit: Deadline) -> None:
         """Cancel a job that nobody waits for, and let the machine forget it."""
-        self._cancel(id, Deadline(GRACE))
-        self._forget(id, Deadline(GRACE))
+        self._cancel(id, limit)
+        self._forget(id, limit)
 
     @abstractmethod
     def _send(self, request: Request, tag: str) -> Sent:
@@ -204,9 +270,9 @@ class RemoteSubmission(Submission):
         self._answer: Answer | None = None
         self._error: RapidIsingError | None = None
         self._pauses, self._next = POLLS.pauses(), 0.0
-        self._began = time.monotonic()
+        self._began, self._broken = time.monotonic(), 0
         limit = request.deadline
-        self._deadline = limit if limit.remaining <= PATIENCE else Deadline(PATIENCE)
+        self._deadline = Deadline(PATIENCE) if math.isinf(limit.remaining) else limit
         self.id = sent.id
         self.keep: Callable[[Answer], None] = lambda answer: None
         """Called with the answer before the machine may forget it."""
@@ -223,7 +289,11 @@ class RemoteSubmission(Submission):
     def answer(self, timeout: float | None = None) -> Answer:
         """Return the answer, waiting up to ``timeout`` seconds or to the deadline."""
         wait = Deadline(timeout) if timeout is None or timeout > 0 else None
-        while not self.done():
+        while self._answer is None and self._error is None:
+            if self.done():
+                if self._error is None:
+                    self._take()
+                continue
             if self._deadline.passed:
                 error = self._deadline.exceeded(self._machine.name)
                 if self._held:
@@ -240,8 +310,6 @@ class RemoteSubmission(Submission):
             transport.sleep(max(0.0, min(pause, self._deadline.remaining, wait.remaining)))
         if self._error is not None:
             raise self._error
-        if self._answer is None:
-            self._take()
         assert self._answer is not None
         return self._answer
 
@@ -258,7 +326,7 @@ class RemoteSubmission(Submission):
     def abandon(self) -> None:
         """Cancel the job and let the machine forget it, at a later time if it will not now."""
         try:
-            self._machine._drop(self.id)
+            self._machine._drop(self.id, Deadline(GRACE))
         except BackendError:
             self._machine._left.append(self.id)
 
@@ -269,8 +337,20 @@ class RemoteSubmission(Submission):
             # Told by ``answer``, which clears up.
             return
         except RapidIsingError as error:
-            self._error = error
-            self._forget()
+            self._refuse(error)
+
+    def _refuse(self, error: RapidIsingError) -> None:
+        """Note an error, or look again where the machine still has the answer."""
+        if isinstance(error, ProtocolError) and self._machine.keeps and self._broken < LOOK_AGAIN:
+            # It may have been damaged on its way.
+            self._broken += 1
+            return
+        self._error = error
+        if self._held and not isinstance(error, JobFailedError | ProtocolError | RejectedError):
+            # The job is in a journal, and can be fetched when the service is itself again.
+            return
+        # It may be running still.
+        self.abandon()
 
     def _take(self) -> None:
         """Read the answer, have it kept, and only then let the machine forget it."""
@@ -283,16 +363,13 @@ class RemoteSubmission(Submission):
             record["seconds"] = time.monotonic() - self._began
             answer = request.answer(states, [record])
         except RapidIsingError as error:
-            self._error = error
-            self._forget()
-            raise
+            self._reply = None
+            self._refuse(error)
+            return
         self.keep(answer)
         self._answer = answer
         self._forget()
 
     def _forget(self) -> None:
-        try:
-            self._machine._forget(self.id, Deadline(GRACE))
-        except BackendError:
-            # The answer or the error is what counts now; the next call tries again.
-            self._machine._left.append(self.id)
+        # The answer or the error is what counts now.
+        self._machine.forget(self.id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 from typing import Any, final
 
 from rapid_ising.errors import InvalidParameterError
 
 HIDDEN = "***"
+NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 
 @final
@@ -21,7 +23,7 @@ class Secret:
     (***, '***')
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -54,12 +56,27 @@ class Secret:
         raise InvalidParameterError("a secret is written nowhere: give it by the environment")
 
     def hidden_in(self, text: str) -> str:
-        """Return a text without the secret.
+        r"""Return a text without the secret, escaped for JSON, a URL, HTML or Python as it may be there.
 
         >>> Secret("swordfish").hidden_in("no swordfish here")
         'no *** here'
+        >>> Secret('a"b').hidden_in(r'no a\"b and no a%22b')
+        'no *** and no ***'
         """
-        return text.replace(self._text, HIDDEN) if self._text else text
+        if not self._text:
+            return text
+        return re.sub("".join(map(_written, self._text)), lambda match: HIDDEN, text)
+
+
+def _written(c: str) -> str:
+    """Return a pattern for the ways in which a character is written."""
+    if c.isalnum():
+        return c
+    code = f"{ord(c):02x}"
+    ways = [rf"\\*{re.escape(c)}", f"(?i:%{code})", rf"(?i:\\+(?:u00|x){code})"]
+    ways += [f"&#0*{ord(c)};", f"(?i:&#x0*{code};)"]
+    ways += [NAMED[c]] if c in NAMED else []
+    return f"(?:{'|'.join(ways)}" + (r"|\s+|\+)" if c == " " else ")")
 
 
 def token_from(machine: str, given: str | Secret | None, *variables: str) -> Secret | None:
@@ -68,16 +85,19 @@ def token_from(machine: str, given: str | Secret | None, *variables: str) -> Sec
     Raises
     ------
     InvalidParameterError
-        If the token has characters that no header can hold.
+        If the token is no text, or has characters that no header can hold.
     """
     if isinstance(given, Secret):
-        return given
-    found = given or next((os.environ[name] for name in variables if os.environ.get(name)), None)
+        found: Any = given.reveal()
+    else:
+        found = given or next((os.environ[name] for name in variables if os.environ.get(name)), None)
     if found is None:
         return None
+    if not isinstance(found, str):
+        raise InvalidParameterError(f"the token of {machine} must be text, not {type(found).__name__}")
     found = found.strip()
     if not found.isascii() or not found.isprintable() or not found:
         raise InvalidParameterError(
             f"the token of {machine} has characters that no token has, such as a line break: copy it again"
         )
-    return Secret(found)
+    return given if isinstance(given, Secret) and given.reveal() == found else Secret(found)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import math
 import ssl
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, final
+from typing import Any, NamedTuple, final
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,21 +18,30 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     AuthenticationError,
     BackendError,
+    DeadlineExceededError,
     InvalidParameterError,
     ProtocolError,
     RejectedError,
     UnknownOutcomeError,
 )
+from rapid_ising.remote.authorisation import Authorisation, hide_in_logs
 from rapid_ising.remote.backoff import Backoff, retry_after
+from rapid_ising.remote.punctual import keep_to, make_punctual
 from rapid_ising.remote.secret import Secret
 from rapid_ising.version import __version__
 
 CONNECT, SILENCE = 10.0, 120.0
 """Seconds until a connection stands, and between two pieces of an answer."""
+IDLE = 3.0
+"""Seconds after which a connection is not used again: less than services leave one open."""
+PATIENCE = 3600.0
+"""The seconds that an answer is waited for where no deadline was given, and the longest pause."""
 TRIES = 8
 """The most tries in a row at a service that fails."""
 LARGEST = 2**31
 """The bytes of the largest answer that is read."""
+MOST_TOLD = 2**16
+"""The characters of a text from outside that are looked at for a message."""
 EMULATOR = "X-Rapid-Ising-Emulator"
 """The header by which an emulator says that it is none of the real machines."""
 UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE, SERVER_ERROR = 401, 403, 429, 503, 500
@@ -45,8 +56,9 @@ class Reply:
     """What a service answered."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    # Neither is in the repr: a service may send the token back.
+    headers: Mapping[str, str] = dataclasses.field(repr=False)
+    body: bytes = dataclasses.field(repr=False)
 
     @property
     def text(self) -> str:
@@ -54,11 +66,23 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
 
+class Failure(NamedTuple):
+    """Why a try has no answer."""
+
+    said: str
+    seen: bool
+    """Whether the service may have seen the request."""
+    late: bool = False
+    """Whether time ran out while it was waited for."""
+    final: bool = False
+    """Whether the next try would end alike."""
+
+
 @final
 class Transport:
     """Requests to one service, each within its deadline.
 
-    A GET or DELETE is tried again after any failure that may pass. A POST is tried again only where the
+    A GET, PUT or DELETE is tried again after any failure that may pass. A POST is tried again only where the
     service cannot have taken it on: on 429 and 503, when the answer says busy, and when no connection came
     about. After any other failure nobody knows, and that is the error.
 
@@ -67,13 +91,16 @@ class Transport:
     machine
         The name of the machine, for messages.
     url
-        Where the service is, without a user, a password or a query.
+        Where the service is, without a user, a password or a query; None when it was not told, and then
+        every request is an error.
     token
         What authorises, if anything.
     header, prefix
         The header that the token goes into, and what stands before it there.
     backoff
         The pauses between tries.
+    variable
+        The environment variable that the address can stand in, for messages.
 
     Raises
     ------
@@ -84,19 +111,41 @@ class Transport:
     def __init__(
         self,
         machine: str,
-        url: str,
+        url: str | None,
         token: Secret | None = None,
         *,
         header: str = "Authorization",
         prefix: str = "Bearer ",
         backoff: Backoff | None = None,
+        variable: str | None = None,
     ) -> None:
-        self.machine, self.url = machine, checked_url(machine, url)
-        self._token, self._header, self._prefix = token, header, prefix
+        self.machine = machine
+        self.url = None if url is None else checked_url(machine, url)
+        self._variable = variable
+        self._token = token
+        self._authorisation = None if token is None else Authorisation(token, header, prefix)
+        if token is not None:
+            hide_in_logs(token)
         self._backoff = backoff or Backoff()
         self._client: httpx.Client | None = None
         self.emulated: str | None = None
         """What an emulator said that it is; None for a service that said nothing of the kind."""
+
+    def address(self) -> str:
+        """Return where the service is.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it was not told.
+        """
+        if self.url is None:
+            also = f", or set the environment variable {self._variable}" if self._variable else ""
+            raise InvalidParameterError(
+                f"{self.machine} has no address: give url='https://host/...'{also}; "
+                "--emulate rehearses without one"
+            )
+        return self.url
 
     def get(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a GET; see ``request``."""
@@ -105,6 +154,22 @@ class Transport:
     def post(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a POST; see ``request``."""
         return self.request("POST", path, body=body, deadline=deadline, **options)
+
+    def put(self, path: str, body: bytes, *, deadline: Deadline, **options: Any) -> Reply:
+        """Return the answer to a PUT, tried again after any failure that may pass; see ``request``.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            If it failed for good and an earlier try may have been taken on; the failure is the cause.
+        """
+        doubts: list[str] = []
+        try:
+            return self.request("PUT", path, body=body, deadline=deadline, doubts=doubts, **options)
+        except BackendError as error:
+            if doubts:
+                raise self.unknown(doubts[-1], timed_out=True) from error
+            raise
 
     def delete(self, path: str, *, deadline: Deadline, **options: Any) -> Reply:
         """Return the answer to a DELETE; see ``request``."""
@@ -122,6 +187,8 @@ class Transport:
         expected: Collection[int] = (200,),
         busy: Callable[[Reply], bool] = lambda reply: False,
         idempotent: bool | None = None,
+        doubts: list[str] | None = None,
+        silence: float = SILENCE,
     ) -> Reply:
         """Return the answer to one request, after as many tries as are safe.
 
@@ -137,9 +204,15 @@ class Transport:
             Whether an answer says that the service took nothing on and wants to be asked later.
         idempotent
             Whether it may be sent twice; None says so of everything but POST.
+        doubts
+            A list that takes each failure after which the service may have taken the request on.
+        silence
+            The seconds that the service may say nothing: longer where it computes before it answers.
 
         Raises
         ------
+        InvalidParameterError
+            If the address was not told.
         AuthenticationError
             On 401 and 403.
         RejectedError
@@ -152,49 +225,78 @@ class Transport:
         BackendError
             If the service fails again and again.
         """
+        self.address()
+        if math.isinf(deadline.remaining):
+            deadline = Deadline(PATIENCE)
         again = method != "POST" if idempotent is None else idempotent
-        failures, pauses = 0, self._backoff.pauses()
+        failures, pauses, failed = 0, self._backoff.pauses(), ""
         while True:
-            deadline.check(self.machine)
+            if deadline.passed:
+                raise self._late(deadline, failed)
             wait = 0.0
-            try:
-                reply = self._once(method, path, body, params, headers, deadline)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                # The service has seen nothing of it.
-                failed = f"cannot be reached at {self.url}: {self.told(error)}"
-                if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
-                    raise BackendError(f"{self.machine} {failed}") from None
-            except httpx.TransportError as error:
-                late = isinstance(error, httpx.TimeoutException)
-                failed = f"broke off: {self.told(error)}"
-                if not again:
-                    raise self.unknown(failed, timed_out=late) from None
-            else:
-                if reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
-                    wait = retry_after(reply.headers.get("retry-after"))
-                    failed = f"is busy ({self.said(reply)})"
-                    if wait > deadline.remaining:
-                        raise BackendError(
-                            f"{self.machine} {failed} and asks to wait {wait:.0f} s, longer than the "
-                            f"{max(0.0, deadline.remaining):.0f} s that are left: give a later deadline"
-                        )
-                elif reply.status in expected:
-                    return reply
-                elif reply.status >= SERVER_ERROR:
-                    failed = f"failed ({self.said(reply)})"
-                    if not again:
-                        raise self.unknown(failed, timed_out=False)
-                elif reply.status in (UNAUTHORIZED, FORBIDDEN):
-                    raise AuthenticationError(
-                        f"{self.machine} refuses the token ({self.said(reply)}): renew it, or ask for "
-                        "the right to use the machine"
+            # Errors are raised here and not where they are caught: the context of one that another library
+            # raised holds the headers of the request.
+            reply = self._tried(method, path, body, params, headers, deadline, silence)
+            if isinstance(reply, Failure):
+                failed = reply.said
+                if reply.seen and not again:
+                    raise self.unknown(failed, timed_out=reply.late)
+                if reply.seen and doubts is not None:
+                    doubts.append(failed)
+                if reply.final:
+                    raise BackendError(f"{self.machine} {failed}")
+            elif reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
+                wait = retry_after(reply.headers.get("retry-after"))
+                failed = f"is busy ({self.said(reply)})"
+                left = max(0.0, min(PATIENCE, deadline.remaining))
+                if wait > left:
+                    raise BackendError(
+                        f"{self.machine} {failed} and asks to wait {wait:.0f} s, longer than the "
+                        f"{left:.0f} s that are left: try again later, or give a later deadline"
                     )
-                else:
-                    raise RejectedError(f"{self.machine} refuses the request ({self.said(reply)})")
+            elif reply.status in expected:
+                return reply
+            elif reply.status >= SERVER_ERROR:
+                failed = f"failed ({self.said(reply)})"
+                if not again:
+                    raise self.unknown(failed, timed_out=False)
+                if doubts is not None:
+                    doubts.append(failed)
+            elif reply.status in (UNAUTHORIZED, FORBIDDEN):
+                raise AuthenticationError(
+                    f"{self.machine} refuses the token ({self.said(reply)}): renew it, or ask for "
+                    "the right to use the machine"
+                )
+            else:
+                raise RejectedError(f"{self.machine} refuses the request ({self.said(reply)})")
             failures += 1
             if failures >= TRIES:
                 raise BackendError(f"{self.machine} {failed}, {failures} times in a row: try again later")
             sleep(min(max(wait, next(pauses)), max(0.0, deadline.remaining)))
+
+    def _tried(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        params: Mapping[str, str | int | float] | None,
+        headers: Mapping[str, str] | None,
+        deadline: Deadline,
+        silence: float,
+    ) -> Reply | Failure:
+        """Return the answer to one try, or why there is none."""
+        try:
+            return self._once(method, path, body, params, headers, deadline, silence)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            # An id that a service gave stands in a path.
+            return Failure(f"cannot be asked for {path!r:.200}: {self.told(error)}", seen=False, final=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            known = isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error)
+            said = f"cannot be reached at {self.url}: {self.told(error)}"
+            return Failure(said, seen=False, final=known)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            late = isinstance(error, httpx.TimeoutException)
+            return Failure(f"broke off: {self.told(error)}", seen=True, late=late)
 
     def _once(
         self,
@@ -204,16 +306,19 @@ class Transport:
         params: Mapping[str, str | int | float] | None,
         headers: Mapping[str, str] | None,
         deadline: Deadline,
+        silence: float,
     ) -> Reply:
-        sent = dict(headers or {})
-        if self._token is not None:
-            sent[self._header] = self._prefix + self._token.reveal()
         left = max(1e-3, deadline.remaining)
-        times = httpx.Timeout(min(SILENCE, left), connect=min(CONNECT, left))
         asked = self.client.stream(
-            method, self.url + path, content=body or None, params=params, headers=sent, timeout=times
+            method,
+            self.address() + path,
+            content=body or None,
+            params=params,
+            headers=dict(headers or {}),
+            auth=self._authorisation,
+            timeout=httpx.Timeout(min(silence, left), connect=min(CONNECT, left)),
         )
-        with asked as reply:
+        with keep_to(deadline), asked as reply:
             pieces, size = [], 0
             for piece in reply.iter_bytes():
                 pieces.append(piece)
@@ -225,17 +330,28 @@ class Transport:
                     raise ProtocolError(
                         f"{self.machine} answers more than {LARGEST} bytes: ask for fewer reads"
                     )
-            self.emulated = reply.headers.get(EMULATOR, self.emulated)
+            if EMULATOR in reply.headers:
+                self.emulated = self.told(reply.headers[EMULATOR])
             return Reply(reply.status_code, dict(reply.headers), b"".join(pieces))
 
     @property
     def client(self) -> httpx.Client:
         """The connections, made at the first request and closed with this object."""
         if self._client is None:
-            agent = {"User-Agent": f"rapid-ising/{__version__}"}
-            self._client = httpx.Client(headers=agent, follow_redirects=False)
+            self._client = httpx.Client(
+                headers={"User-Agent": f"rapid-ising/{__version__}"},
+                follow_redirects=False,
+                limits=httpx.Limits(keepalive_expiry=IDLE),
+                # A proxy of the environment does not lead to this computer.
+                trust_env=not loopback(self.address()),
+            )
+            make_punctual(self._client)
             weakref.finalize(self, self._client.close)
         return self._client
+
+    def _late(self, deadline: Deadline, failed: str) -> DeadlineExceededError:
+        error = deadline.exceeded(self.machine)
+        return DeadlineExceededError(f"{error}; it {failed}") if failed else error
 
     def unknown(self, failed: str, *, timed_out: bool) -> UnknownOutcomeError:
         """Return the error of a job that the machine may have, or not."""
@@ -256,10 +372,16 @@ class Transport:
         >>> Transport("demo", "http://127.0.0.1", Secret("swordfish")).told("swordfish?" + chr(10) + "no")
         '***? no'
         """
-        text = " ".join(str(what).split()) or type(what).__name__
-        text = "".join(c if c.isprintable() else "?" for c in text)
-        text = text if self._token is None else self._token.hidden_in(text)
+        text = str(what)
+        if len(text) > MOST_TOLD:
+            text = text[:MOST_TOLD]
+        # Before and after: white space in a token is made one space.
+        text = " ".join(self._hidden(text).split()) or type(what).__name__
+        text = self._hidden("".join(c if c.isprintable() else "?" for c in text))
         return text if len(text) <= 300 else text[:300] + "..."
+
+    def _hidden(self, text: str) -> str:
+        return text if self._token is None else self._token.hidden_in(text)
 
 
 def checked_url(machine: str, url: Any) -> str:
@@ -272,12 +394,27 @@ def checked_url(machine: str, url: Any) -> str:
         raise InvalidParameterError(f"url of {machine} must be text such as 'https://host/api', not {url!r}")
     try:
         parts = urlsplit(url)
-        bad = parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 1) < 1
-    except ValueError:
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+        bad = bad or parts.username is not None or parts.password is not None or bool({*"?#"} & {*url})
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
         bad = True
-    if bad or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if bad or not url.isprintable() or " " in url:
         raise InvalidParameterError(
             f"url of {machine} must read http(s)://host[:port][/path], without a user, a password or a "
             "query; a token goes into token= or the environment"
         )
     return url.rstrip("/")
+
+
+def loopback(url: str) -> bool:
+    """Return whether an address is one of this computer.
+
+    >>> loopback("http://127.0.0.1:8000/api"), loopback("https://example.org")
+    (True, False)
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,7 +43,9 @@ def decoded(machine: str, body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise broken(machine, str(error)) from None
+        said = str(error)
+    # Not from where it is caught: the context may hold the answer. And without a value that the service sent.
+    raise broken(machine, re.sub("(?s)value '.*'", "value", said))
 
 
 def broken(machine: str, what: str) -> ProtocolError:
@@ -66,7 +69,7 @@ def rows_of_spins(machine: str, rows: Any, spins: int, *, bits: bool = False) ->
         raise broken(machine, f"rows of {spins} spins were asked, and it has {array.dtype} of {array.shape}")
     if not np.isin(array, (0, 1) if bits else (-1, 1)).all():
         raise broken(machine, f"a spin is neither {'0 nor 1' if bits else '-1 nor 1'}")
-    return (2 * array - 1 if bits else array).astype(np.int8)
+    return np.where(array == 1, 1, -1).astype(np.int8)
 
 
 def check_energies(
@@ -80,7 +83,7 @@ def check_energies(
     """
     try:
         energies = np.asarray(reported, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise broken(machine, "its energies are no numbers") from None
     if energies.shape != (len(states),):
         raise broken(machine, f"{len(states)} states and energies of shape {energies.shape}")

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from rapid_ising_backends.emulators.server import Running
 
 EMULATORS: Mapping[str, str] = {
+    "amplify-ae": "amplify_ae:AmplifyAeEmulator",
+    "cim": "cim:CimEmulator",
+    "dwave": "dwave:DwaveEmulator",
     "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
+    "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
+    "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
 """The module and class of each machine's emulator."""
 
@@ -54,7 +59,9 @@ def emulator_class(name: str) -> type[Emulator]:
 
 
 @contextlib.contextmanager
-def emulate(name: str, *, faults: Faults | None = None, port: int = 0, **options: Any) -> Iterator[Running]:
+def emulate(
+    name: str, *, faults: Faults | str | None = None, seed: int = 0, port: int = 0, **options: Any
+) -> Iterator[Running]:
     """Run the emulator of a machine in a thread of this process for as long as the block lasts.
 
     Parameters
@@ -62,7 +69,9 @@ def emulate(name: str, *, faults: Faults | None = None, port: int = 0, **options
     name
         The machine.
     faults
-        What goes wrong.
+        What goes wrong: Faults, or a text such as "429:0.2,slow:0.1".
+    seed
+        That of the faults in a text.
     port
         The port; 0 takes a free one.
     **options
@@ -78,8 +87,11 @@ def emulate(name: str, *, faults: Faults | None = None, port: int = 0, **options
     rapid_ising.errors.CapabilityError: hitachi-cmos has no spin 0: embed the problem into the machine's graph
     """
     kind = emulator_class(name)
+    from rapid_ising_backends.emulators.faults import parsed
     from rapid_ising_backends.emulators.server import serve
 
+    if isinstance(faults, str):
+        faults = parsed(faults, seed)
     emulator = kind(faults=faults, **options)
     with serve(emulator, port=port) as running:
         yield running

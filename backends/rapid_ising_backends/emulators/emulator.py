@@ -137,11 +137,13 @@ class Faulty:
         async def keep(message: Message) -> None:
             parts.append(message)
 
-        if emulator.synchronous and scope["method"] == "POST" and faults.draw(("never-finishes",)):
+        silent = emulator.synchronous and scope["method"] == "POST" and faults.draw(("never-finishes",))
+        await self.inner(scope, receive, keep)
+        if silent:
+            # The job was taken on, and there will be no answer.
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        await self.inner(scope, receive, keep)
         start = parts[0]
         body = b"".join(part.get("body", b"") for part in parts[1:])
         kind = faults.draw(AFTERWARDS)

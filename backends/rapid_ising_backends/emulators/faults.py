@@ -48,18 +48,24 @@ class Faults:
     def __init__(
         self, rates: Mapping[str, float] | None = None, seed: int = 0, most: int | None = None
     ) -> None:
-        self.rates = dict(rates or {})
-        for kind, rate in self.rates.items():
+        self._lock = threading.Lock()
+        self.begin(rates, seed, most)
+
+    def begin(self, rates: Mapping[str, float] | None = None, seed: int = 0, most: int | None = None) -> None:
+        """Begin anew with other faults, while an emulator runs; without any, all is well from now on."""
+        rates = dict(rates or {})
+        for kind, rate in rates.items():
             if kind not in KINDS:
                 raise UnknownNameError.among("fault", kind, KINDS)
             finite(f"the rate of {kind}", rate, minimum=0, maximum=1)
-        if sum(self.rates.values()) > 1 + 1e-9 and len(self.rates) > 1:
+        if sum(rates.values()) > 1 + 1e-9:
             raise InvalidParameterError(
-                f"the rates of the faults add up to {sum(self.rates.values()):g}: give at most 1 in all"
+                f"the rates of the faults add up to {sum(rates.values()):g}: give at most 1 in all"
             )
-        self.count: Counter[str] = Counter()
-        self._most = most
-        self._rng, self._lock = np.random.default_rng(seed), threading.Lock()
+        with self._lock:
+            self.rates = rates
+            self.count: Counter[str] = Counter()
+            self._most, self._rng = most, np.random.default_rng(seed)
 
     def draw(self, kinds: Collection[str]) -> str | None:
         """Return the fault that strikes now among these kinds, or None."""

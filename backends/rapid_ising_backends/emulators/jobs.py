@@ -11,11 +11,17 @@ from typing import Any, final
 
 from rapid_ising_backends.emulators.faults import FATES, Faults
 
+OVERDUE = 1.0
+"""Seconds after which a job is done though nobody has looked at it."""
+
 
 @final
 @dataclasses.dataclass
 class EmulatedJob:
-    """A job: it is waiting, then running, then done, one step each time it is looked at."""
+    """A job: waiting, then running, then done, one step each time it is looked at, or when it is overdue.
+
+    One that never finishes does so when the faults of the emulator are over.
+    """
 
     id: str
     tag: str
@@ -31,26 +37,26 @@ class EmulatedJob:
         if self.cancelled:
             return "cancelled"
         self.looks += 1
-        if self.looks == 1:
-            return "waiting"
-        if self.looks == 2 or self.fate == "never-finishes":
-            return "running"
-        if self.fate == "job-failed":
-            return "failed"
-        if self.fate == "deleted":
-            return "deleted"
+        state = self.state
+        if state != "done":
+            return state
+        if self.fate in ("job-failed", "deleted"):
+            return self.fate.removeprefix("job-")
         if self.answer is None:
             self.answer = self.solve()
-        return "done"
+        return state
 
     @property
     def state(self) -> str:
-        """The state as the last look had it."""
+        """The state as the last look had it: waiting, running, done (in whichever way) or cancelled."""
         if self.cancelled:
             return "cancelled"
-        if self.looks < 2:
+        overdue = time.time() - self.started > OVERDUE
+        if self.looks < 2 and not overdue:
             return "waiting"
-        return "running" if self.looks == 2 or self.fate == "never-finishes" else "done"
+        if self.fate == "never-finishes" or (self.looks == 2 and not overdue):
+            return "running"
+        return "done"
 
 
 @final
@@ -74,6 +80,7 @@ class Jobs:
     def all(self) -> list[EmulatedJob]:
         """Return the jobs, oldest first."""
         with self._lock:
+            self._settle()
             return list(self._jobs.values())
 
     @property
@@ -81,21 +88,30 @@ class Jobs:
         """Whether there is no place for one more."""
         return self.slots is not None and len(self._jobs) >= self.slots
 
-    def add(self, tag: str, solve: Callable[[], Any]) -> EmulatedJob:
-        """Take a job on and return it."""
+    def add(self, tag: str, solve: Callable[[], Any], *, id: str | None = None) -> EmulatedJob:
+        """Take a job on and return it; ``id`` is the client's own name for it where the client gives one."""
         with self._lock:
-            job = EmulatedJob(str(uuid.uuid4()), tag, solve, self._faults.draw(FATES), time.time())
+            job = EmulatedJob(
+                str(uuid.uuid4()) if id is None else id, tag, solve, self._faults.draw(FATES), time.time()
+            )
             self._jobs[job.id] = job
             return job
 
     def get(self, id: str) -> EmulatedJob | None:
         """Return a job, None when there is none of this id."""
-        return self._jobs.get(id)
+        with self._lock:
+            self._settle()
+            return self._jobs.get(id)
+
+    def _settle(self) -> None:
+        if not self._faults.rates:
+            for job in self._jobs.values():
+                job.fate = None if job.fate == "never-finishes" else job.fate
 
     def look(self, id: str) -> tuple[str, Any]:
         """Return the state of a job and its answer; a job that was deleted under us is gone."""
         with self._lock:
-            job = self._jobs.get(id)
+            job = self.get(id)
             if job is None:
                 return "deleted", None
             state = job.look()

@@ -9,7 +9,9 @@ import numpy as np
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
-from rapid_ising.machine.prepare import prepare
+from rapid_ising.machine.calibrated import Calibrated
+from rapid_ising.machine.calibration import Gain
+from rapid_ising.machine.prepare import prepare, stages
 from rapid_ising.models import Model
 from rapid_ising.models.base import rows_of, weights_of
 from rapid_ising.models.statistics import Statistics
@@ -92,6 +94,21 @@ class BackendSamples(NegativePhase):
     def _starts_at_patterns(self, model: Model, machine: Backend) -> bool:
         return bool(self.from_patterns and model.n_patterns and machine.capabilities.initial_states)
 
+    def state(self) -> dict[str, Floats]:
+        """Return what is known of the machine's temperature, by which the next request is scaled."""
+        gains = [] if self._machine is None else [stage.history.gain for stage in calibrations(self._machine)]
+        return {
+            f"calibration-{place}": np.array([gain.value, gain.error])
+            for place, gain in enumerate(gains)
+            if gain is not None
+        }
+
+    def restore(self, state: dict[str, Floats]) -> None:
+        """Take back what ``state`` returned."""
+        for place, stage in enumerate([] if self._machine is None else calibrations(self._machine)):
+            gain = state.get(f"calibration-{place}")
+            stage.history.gain = None if gain is None else Gain(*gain.tolist())
+
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         machine = self._machine or self._ready(model)
         states = None
@@ -111,3 +128,8 @@ class BackendSamples(NegativePhase):
         found = model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))
         weights = weights_of(answer)
         return found if weights is None else found.weighted(weights)
+
+
+def calibrations(machine: Backend) -> list[Calibrated]:
+    """Return the stages of a chain that measure a temperature."""
+    return [stage for stage in stages(machine) if isinstance(stage, Calibrated)]

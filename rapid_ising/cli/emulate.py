@@ -1,0 +1,57 @@
+"""``rapid-ising emulate``: a service on this computer that speaks a vendor's protocol."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from rapid_ising.cli.console import remarks, results
+from rapid_ising.cli.options import key_value
+
+
+def emulate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The machine, such as hitachi-cmos.")],
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = 0,
+    faults: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND:RATE,...",
+            help="What goes wrong, and how often: 401, 403, 404, 429, 500, 503, disconnect-before, "
+            "disconnect-after, slow, truncated, job-failed, never-finishes, deleted, wrong-types, "
+            "missing-variables, nan-energies, duplicated-rows.",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Fixes when the faults strike.")] = 0,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the emulator; may be repeated."),
+    ] = None,
+) -> None:
+    """Run an emulator of a hardware service until Ctrl-C.
+
+    It solves with a digital twin, and every answer says so: nothing of it is a machine's.
+    """
+    from rapid_ising.emulation import emulated
+
+    options = dict(key_value(text) for text in option or [])
+    if faults:
+        options |= {"faults": faults, "seed": seed}
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    with emulated(name, port=port, **options) as service:
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        results().print(f"emulator of {name}, a digital twin and not the machine, at {service.url}")
+        remarks().print(
+            f"  rapid-ising train --backend {name} --backend-option url={service.url} "
+            f"--backend-option token={service.token}",
+            soft_wrap=True,
+        )
+        ended.wait()
