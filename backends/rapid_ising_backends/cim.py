@@ -92,6 +92,10 @@ class Cim(RemoteMachine):
     There are no fields, and each run gives one read, at an effective temperature that the machine's pump,
     feedback and noise decide: beta has no part in what is sent.
 
+    At L = 1 rounding leaves little of a model with real weights but the signs of the largest. Gibbs sweeps
+    from the machine's states, ``prepare(machine, model, refine=20)``, bring the reads to the model's law; on
+    a model so small that the same sweeps from random states do it too, they say nothing of the machine.
+
     Contract-tested against an emulator and a reference gateway, not yet run on hardware.
 
     Parameters
