@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 EMULATORS: Mapping[str, str] = {
     "amplify-ae": "amplify_ae:AmplifyAeEmulator",
+    "dirac-3": "dirac_3:Dirac3Emulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
 }
