@@ -29,6 +29,7 @@ EMULATORS: Mapping[str, str] = {
     "cim": "cim:CimEmulator",
     "dwave": "dwave:DwaveEmulator",
     "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
+    "dirac-3": "dirac_3:Dirac3Emulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
     "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
