@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 EMULATORS: Mapping[str, str] = {
     "amplify-ae": "amplify_ae:AmplifyAeEmulator",
     "cim": "cim:CimEmulator",
+    "dirac-3": "dirac_3:Dirac3Emulator",
     "dwave": "dwave:DwaveEmulator",
     "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
-    "dirac-3": "dirac_3:Dirac3Emulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",
     "leap-hybrid": "leap_hybrid:LeapHybridEmulator",
     "toshiba-sqbm": "toshiba_sqbm:ToshibaSqbmEmulator",
