@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar, final
 import msgspec
 import numpy as np
 
-from rapid_ising import Capabilities, Request
+from rapid_ising import Capabilities, Request, Submission
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     AuthenticationError,
@@ -22,7 +22,6 @@ from rapid_ising.errors import (
     RapidIsingError,
     RejectedError,
 )
-from rapid_ising.job import Submission
 from rapid_ising.remote import (
     CONTRACT_TESTED,
     RemoteMachine,
