@@ -101,7 +101,7 @@ class Cim(RemoteMachine):
     Parameters
     ----------
     size
-        The most spins: 100 on the machine of McMahon et al., 2000 on that of Inagaki et al., 100512 on that
+        The most spins: 2000 on the machine of Inagaki et al., 100 on that of McMahon et al., 100512 on that
         of Honjo et al. ``properties`` tells a gateway's own.
     largest_coupling
         The largest whole-number coupling L; 1 on the machines that were published.
@@ -129,7 +129,7 @@ class Cim(RemoteMachine):
     keeps: ClassVar[bool] = True
     capabilities: Capabilities = dataclasses.field(init=False, repr=False, compare=False)
 
-    size: int = 100
+    size: int = 2000
     largest_coupling: int = 1
     max_runs: int = 1000
     url: str | None = None
