@@ -101,8 +101,8 @@ class Services(Study):
         facts = results[0].task.parameters
         caption = (
             f"The {SIDE} x {SIDE} stripes trained for {facts['epochs']} epochs: distance of held-out images "
-            "at zero temperature; Gibbs sweeps here from the machine's states; what was asked of the service; "
-            "the seconds of the machine that its emulator stated; the seconds of the training with the emulator"
+            "at zero temperature; Gibbs sweeps here from the machine's states; what was asked of the service "
+            "and the seconds of the machine that its emulator stated; the seconds of the whole training"
         )
         first = Text(
             "No machine was asked: each adapter spoke its vendor's protocol over a socket to an emulator on "
