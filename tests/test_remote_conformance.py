@@ -11,11 +11,17 @@ import rapid_ising as ri
 from rapid_ising.testing import BackendConformance
 
 
+@pytest.fixture(scope="module", params=ADAPTERS)
+def service(request: pytest.FixtureRequest) -> Iterator[ri.Backend]:
+    """One service for all tests of a machine: its answers do not depend on other jobs."""
+    with running(request.param) as (machine, _):
+        yield machine
+
+
 class TestAdapters(BackendConformance):
-    @pytest.fixture(params=ADAPTERS)
-    def backend(self, request: pytest.FixtureRequest) -> Iterator[ri.Backend]:
-        with running(request.param) as (machine, _):
-            yield machine
+    @pytest.fixture
+    def backend(self, service: ri.Backend) -> ri.Backend:
+        return service
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

@@ -34,12 +34,13 @@ class _Hiding(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tokens: weakref.WeakSet[Secret] = weakref.WeakSet()
+        # By what they are and not by what they say: two machines may have equal ones, of different lives.
+        self.tokens: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without tokens."""
         text = shown = record.getMessage()
-        for token in list(self.tokens):
+        for token in list(self.tokens.values()):
             shown = token.hidden_in(shown)
         if shown != text:
             record.msg, record.args = shown, ()
@@ -51,7 +52,7 @@ _HIDING = _Hiding()
 
 def hide_in_logs(token: Secret) -> None:
     """Keep a token out of the logs of the libraries below, for as long as it is in use."""
-    _HIDING.tokens.add(token)
+    _HIDING.tokens[id(token)] = token
     for name in LOGGERS:
         # The second time changes nothing.
         logging.getLogger(name).addFilter(_HIDING)

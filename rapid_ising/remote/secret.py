@@ -65,18 +65,21 @@ class Secret:
         """
         if not self._text:
             return text
-        return re.sub("".join(map(_written, self._text)), lambda match: HIDDEN, text)
+        parts = re.findall(" +|.", self._text, re.DOTALL)
+        return re.sub("".join(map(_written, parts)), lambda match: HIDDEN, text)
 
 
 def _written(c: str) -> str:
-    """Return a pattern for the ways in which a character is written."""
+    """Return a pattern for the ways in which a character, or a number of spaces, is written."""
+    if c.startswith(" "):
+        return r"(?:\s|%20|\+)+"
     if c.isalnum():
         return c
     code = f"{ord(c):02x}"
     ways = [rf"\\*{re.escape(c)}", f"(?i:%{code})", rf"(?i:\\+(?:u00|x){code})"]
     ways += [f"&#0*{ord(c)};", f"(?i:&#x0*{code};)"]
     ways += [NAMED[c]] if c in NAMED else []
-    return f"(?:{'|'.join(ways)}" + (r"|\s+|\+)" if c == " " else ")")
+    return f"(?:{'|'.join(ways)})"
 
 
 def token_from(machine: str, given: str | Secret | None, *variables: str) -> Secret | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import math
-import ssl
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
@@ -291,7 +290,7 @@ class Transport:
             # An id that a service gave stands in a path.
             return Failure(f"cannot be asked for {path!r:.200}: {self.told(error)}", seen=False, final=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            known = isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error)
+            known = any(word in str(error) for word in ("CERTIFICATE", "WRONG_VERSION"))
             said = f"cannot be reached at {self.url}: {self.told(error)}"
             return Failure(said, seen=False, final=known)
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -341,6 +340,8 @@ class Transport:
             self._client = httpx.Client(
                 headers={"User-Agent": f"rapid-ising/{__version__}"},
                 follow_redirects=False,
+                # Certificates take a while to load, and are looked at for https alone.
+                verify=self.address().startswith("https:"),
                 limits=httpx.Limits(keepalive_expiry=IDLE),
                 # A proxy of the environment does not lead to this computer.
                 trust_env=not loopback(self.address()),

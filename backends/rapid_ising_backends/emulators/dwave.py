@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.sapi import BadJobError, SapiEmulator
+from rapid_ising_backends.emulators.sapi import SapiEmulator
+from rapid_ising_backends.emulators.sapi_wire import BadJobError
 from rapid_ising_backends.twins.dwave import SIZES, Topology, TwinDwave
 
 Array = npt.NDArray[Any]

@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.sapi import BadJobError, SapiEmulator, error, refused
+from rapid_ising_backends.emulators.sapi import SapiEmulator
+from rapid_ising_backends.emulators.sapi_wire import BadJobError, error, refused
 from rapid_ising_backends.simulated_annealing import SimulatedAnnealing
 
 VARIABLES, BIASES, HOURS = 1_000_000, 200_000_000, 24.0

@@ -1,8 +1,7 @@
-"""D-Wave's Solver API 3.0 as its emulators speak it: media types, accounts, and jobs of any solver."""
+"""D-Wave's Solver API 3.0 as its emulators speak it: accounts, and jobs of any solver."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import zlib
 from abc import abstractmethod
@@ -10,17 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.emulator import Emulator, refuse
+from rapid_ising_backends.emulators.emulator import Emulator
 from rapid_ising_backends.emulators.faults import STATUSES
 from rapid_ising_backends.emulators.jobs import EmulatedJob, Jobs
+from rapid_ising_backends.emulators.sapi_wire import (
+    VERSION,
+    BadJobError,
+    answered,
+    error,
+    filtered,
+    moment,
+    named,
+    refused,
+)
 
-VERSION = "3.0.0"
 BATCH, LABEL, LIST = 20, 1024, 1000
 """The most jobs of a request, letters of a label, and ids of a question."""
 LARGEST = 2**28
@@ -31,17 +38,6 @@ STATES: Mapping[str, str] = {
     "done": "COMPLETED",
     "failed": "FAILED",
     "cancelled": "CANCELLED",
-}
-TEXTS: Mapping[int, str] = {
-    400: "Bad request",
-    401: "Invalid token or access denied",
-    403: "Access forbidden",
-    404: "Problem does not exist or apitoken does not have access",
-    406: "Not acceptable",
-    415: "Unsupported media type",
-    429: "Request limits exceeded",
-    500: "Internal server error",
-    503: "Service unavailable",
 }
 
 
@@ -166,15 +162,15 @@ class SapiEmulator(Emulator):
         except BadJobError as refusal:
             return error(refusal.code, str(refusal))
         job = self.jobs.add(label or "", solve)
+        if self.failure(asked) is not None:
+            job.fate = "job-failed"
         self.described[job.id] = asked
         self.accept(label or job.id)
         return self._status(job)
 
     def _state_of(self, job: EmulatedJob) -> str:
         state = STATES[job.state]
-        if state == "COMPLETED" and (job.fate == "job-failed" or self.failure(self.described[job.id])):
-            return "FAILED"
-        return state
+        return "FAILED" if state == "COMPLETED" and job.fate == "job-failed" else state
 
     def _status(self, job: EmulatedJob, state: str | None = None) -> dict[str, Any]:
         state, asked = state or self._state_of(job), self.described[job.id]
@@ -196,8 +192,6 @@ class SapiEmulator(Emulator):
         job = self.jobs.get(id)
         if job is None:
             return None
-        if self.failure(self.described[id]) is not None and job.looks >= 2 and not job.cancelled:
-            return self._status(job, "FAILED"), None
         state, answer = self.jobs.look(id)
         return None if state == "deleted" else (self._status(job, STATES[state]), answer)
 
@@ -257,56 +251,3 @@ class SapiEmulator(Emulator):
         if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
             raise refused(400)
         return answered([self._cancelled(id) for id in ids], "problems")
-
-
-class BadJobError(Exception):
-    """A job that is refused, in the API's words."""
-
-    def __init__(self, text: str, code: int = 400) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-def named(media: str) -> str:
-    """Return the full name of one of the API's media types."""
-    return f"application/vnd.dwave.sapi.{media}+json"
-
-
-def answered(content: Any, media: str) -> Response:
-    """Return an answer of one of the API's media types."""
-    return JSONResponse(content, media_type=f"{named(media)}; version={VERSION}")
-
-
-def error(code: int, text: str | None = None) -> dict[str, Any]:
-    """Return the API's body of an error."""
-    return {"error_code": code, "error_msg": text or TEXTS[code]}
-
-
-def refused(code: int, text: str | None = None) -> HTTPException:
-    """Return the API's refusal of a request."""
-    return refuse(code, error(code, text))
-
-
-def moment(seconds: float) -> str:
-    """Return a time as the API writes it.
-
-    >>> moment(0.5)
-    '1970-01-01T00:00:00.500000Z'
-    """
-    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def filtered(definition: dict[str, Any], http: HttpRequest) -> dict[str, Any]:
-    """Return the parts of a definition that ``filter`` asks for: all or none, then what is added or taken."""
-    base, *changes = http.query_params.get("filter", "all").split(",")
-    if base not in ("all", "none") or any(change[:1] not in ("+", "-", " ") for change in changes):
-        raise refused(400)
-    kept = dict(definition) if base == "all" else {}
-    for change in changes:
-        # A plus sign that was not escaped reads as a space.
-        if change[:1] == "-":
-            kept.pop(change[1:], None)
-        else:
-            kept.update({key: value for key, value in definition.items() if key == change[1:]})
-    return kept
