@@ -19,7 +19,6 @@ from rapid_ising.errors import (
     JobFailedError,
     RejectedError,
 )
-from rapid_ising.job import Submission
 from rapid_ising.remote import (
     CONTRACT_TESTED,
     RemoteMachine,
@@ -149,11 +148,6 @@ class Dirac3(RemoteMachine):
         if noise is not None and positive_integer("quantum_fluctuation_coefficient", noise) > 100:
             raise InvalidParameterError(f"quantum_fluctuation_coefficient must be 1 to 100, not {noise}")
         self._connect(TOKEN)
-
-    def _submit(self, request: Request) -> Submission:
-        if request.model.num_variables:
-            client_class()
-        return super()._submit(request)
 
     def _client(self, deadline: Deadline) -> Any:
         """Return a client whose every request ends within the deadline."""
