@@ -180,7 +180,7 @@ class TestWithoutTheClient:
 
     def test_what_is_missing_is_explained_before_anything_is_sent(self) -> None:
         with pytest.raises(MissingDependencyError) as caught:
-            Dirac3().sample(ASKED)
+            Dirac3(token=TOKEN).sample(ASKED)
         told = str(caught.value)
         assert "networkx<3, and rapid-ising for networkx>=3" in told
         assert "environment of its own" in told

@@ -2,7 +2,8 @@
 
 They run in an environment of its own, which ``MissingDependencyError`` explains::
 
-    pip install 'rapid-ising[dirac-3,emulators,testing]' && pip install --no-deps 'qci-client>=5'
+    pip install 'rapid-ising[dirac-3,emulators,testing]' hypothesis
+    pip install --no-deps 'qci-client>=5'
     pytest tests/test_dirac_3_client.py
 """
 

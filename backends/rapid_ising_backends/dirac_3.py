@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar, final
 
 import msgspec
@@ -18,8 +17,6 @@ from rapid_ising.errors import (
     DeadlineExceededError,
     InvalidParameterError,
     JobFailedError,
-    MissingDependencyError,
-    RapidIsingError,
     RejectedError,
 )
 from rapid_ising.remote import (
@@ -34,6 +31,7 @@ from rapid_ising.remote import (
 )
 from rapid_ising.typing import States
 from rapid_ising.validation import finite, positive_integer
+from rapid_ising_backends.qci import client_class, told
 from rapid_ising_backends.qubo import qubo_of
 
 T = TypeVar("T")
@@ -42,15 +40,8 @@ TOKEN = "QCI_TOKEN"
 WAITING, DONE = ("SUBMITTED", "QUEUED", "RUNNING"), "COMPLETED"
 TIMEOUTS = tuple(60.0 / 4**k for k in range(6))
 """The seconds that the client may wait for one answer: the longest that is not beyond the deadline."""
-UNAUTHORIZED, BAD_REQUEST, TOO_MANY, SERVER_ERROR = (401, 403), 400, 429, 500
 PAUSES = (0.5, 2.0, 8.0)
 """The seconds before a question about a job is asked again that failed."""
-INSTALL = (
-    "dirac-3 needs qci-client, not installed here. It asks for networkx<3, and rapid-ising for networkx>=3, "
-    "as dwave-samplers and dwave-system do, so that pip finds no versions for both; the part of it that is "
-    "used here works with networkx 3. In an environment of its own: pip install 'rapid-ising[dirac-3]' && "
-    "pip install --no-deps 'qci-client>=5'"
-)
 
 
 class Results(msgspec.Struct):
@@ -158,11 +149,6 @@ class Dirac3(RemoteMachine):
             raise InvalidParameterError(f"quantum_fluctuation_coefficient must be 1 to 100, not {noise}")
         self._connect(TOKEN)
 
-    def _submit(self, request: Request) -> Submission:
-        if request.model.num_variables:
-            client_class()
-        return super()._submit(request)
-
     def _client(self, deadline: Deadline) -> Any:
         """Return a client whose every request ends within the deadline."""
         deadline.check(self.name)
@@ -179,48 +165,18 @@ class Dirac3(RemoteMachine):
         """Return the answer to a question that changes nothing, asked again where it failed."""
         for pause in PAUSES:
             try:
-                with self._told():
+                with told(self.transport):
                     return question(self._client(deadline))
             except (AuthenticationError, RejectedError, DeadlineExceededError):
                 raise
             except BackendError:
                 transport.sleep(min(pause, max(0.0, deadline.remaining)))
-        with self._told():
+        with told(self.transport):
             return question(self._client(deadline))
-
-    @contextlib.contextmanager
-    def _told(self, *, submits: bool = False) -> Iterator[None]:
-        """Turn the client's errors into ours; ``submits`` says whether a job may have been taken on."""
-        import requests
-
-        try:
-            yield
-        except RapidIsingError:
-            raise
-        except (requests.RequestException, TimeoutError) as error:
-            status, told = status_of(error), self.transport.told(error)
-            if status in UNAUTHORIZED:
-                raise AuthenticationError(
-                    f"{self.name} refuses the token ({told}): renew it, or ask for the right to use the "
-                    "machine"
-                ) from None
-            if status == TOO_MANY:
-                raise BackendError(f"{self.name} is busy ({told}): try again later") from None
-            if BAD_REQUEST <= status < SERVER_ERROR:
-                raise RejectedError(f"{self.name} refuses the request ({told})") from None
-            if submits:
-                late = isinstance(error, (requests.Timeout, TimeoutError))
-                raise self.transport.unknown(f"failed: {told}", timed_out=late) from None
-            raise BackendError(f"{self.name} failed: {told}") from None
-        except (KeyError, TypeError, ValueError) as error:
-            # The client reads answers without a check.
-            if submits:
-                raise self.transport.unknown(f"answers {error!r}", timed_out=False) from None
-            raise broken(self.name, self.transport.told(repr(error))) from None
 
     def _send(self, request: Request, tag: str) -> Sent:
         client = self._client(request.deadline)
-        with self._told():
+        with told(self.transport):
             file = client.upload_file(file=self._file(request, tag))["file_id"]
             body = client.build_job_body(
                 job_type="sample-hamiltonian-integer",
@@ -230,7 +186,7 @@ class Dirac3(RemoteMachine):
                 polynomial_file_id=file,
             )
         client = self._client(request.deadline)
-        with self._told(submits=True):
+        with told(self.transport, submits=True):
             return Sent(str(client.submit_job(job_body=body)["job_id"]))
 
     def _file(self, request: Request, tag: str) -> dict[str, Any]:
@@ -302,30 +258,9 @@ class Dirac3(RemoteMachine):
 
     def _cancel(self, id: str, deadline: Deadline) -> bool:
         try:
-            with self._told():
+            with told(self.transport):
                 self._client(deadline).cancel_job(job_id=id)
         except RejectedError:
             # It has ended already.
             return False
         return True
-
-
-def client_class() -> Any:
-    """Return the class of the vendor's client, or raise with the lines that install it."""
-    try:
-        from qci_client import QciClient
-    except ModuleNotFoundError as error:
-        if error.name not in ("qci_client", "requests_futures", "requests"):
-            raise
-        raise MissingDependencyError(INSTALL) from error
-    return QciClient
-
-
-def status_of(error: BaseException | None) -> int:
-    """Return the HTTP status that an error of the client is about, 0 for another; it wraps them."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if response is not None:
-            return int(response.status_code)
-        error = error.__cause__
-    return 0
