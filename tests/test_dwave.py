@@ -99,6 +99,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
             "GET /solvers/remote/": ("solver-definition-list", [SOLVER]),
             "GET /solvers/remote/Recorded_system": ("solver-definition", SOLVER),
             "POST /problems/": ("problems", [{**STATUS, "status": "PENDING"}]),
+            "DELETE /problems/7": ("problem", {"error_code": 409, "error_msg": "Problem has been finished"}),
             "GET /problems/7": ("problem", {**STATUS, "answer": ANSWER}),
         },
     )
@@ -205,7 +206,7 @@ class TestWire:
         ),
     )
     @hypothesis.settings(
-        max_examples=300, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+        max_examples=100, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
     )
     def test_any_answer_is_right_or_an_error_of_ours(self, wire: Wire, key: str, value: Any) -> None:
         wire.answers["GET /problems/7"] = ("problem", {**STATUS, "answer": {**ANSWER, key: value}})

@@ -115,6 +115,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
             "PUT /bqm/multipart/up-1/part/2": ("upload", {}),
             "POST /bqm/multipart/up-1/combine": ("upload", {}),
             "POST /problems/": ("problems", [{**STATUS, "status": "PENDING"}]),
+            "DELETE /problems/7": ("problem", {"error_code": 409, "error_msg": "Problem has been finished"}),
             "GET /problems/7": ("problem", {**STATUS, "answer": {"format": "bq", "data": DATA}}),
         },
     )
@@ -201,7 +202,7 @@ values = strategies.recursive(
     ),
     value=values,
 )
-@hypothesis.settings(max_examples=300, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.settings(max_examples=100, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_any_answer_is_right_or_an_error_of_ours(wire: Wire, path: tuple[str, ...], value: Any) -> None:
     data = copy.deepcopy(DATA)
     part = data

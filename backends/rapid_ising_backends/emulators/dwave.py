@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rapid_ising import Backend
 from rapid_ising_backends.emulators.sapi import SapiEmulator
-from rapid_ising_backends.emulators.sapi_wire import BadJobError
+from rapid_ising_backends.emulators.sapi_wire import bad_job
 from rapid_ising_backends.twins.dwave import SIZES, Topology, TwinDwave
 
 Array = npt.NDArray[Any]
@@ -150,26 +150,26 @@ class DwaveEmulator(SapiEmulator):
         scale = scale_of(ising)
         if not asked["params"].get("auto_scale", True):
             if scale < 1 - 1e-12 or not self._fits(ising):
-                raise BadJobError("Problem coefficients are out of range (h_range, extended_j_range)")
+                raise bad_job("Problem coefficients are out of range (h_range, extended_j_range)")
             scale = 1.0
         return lambda: self._anneal(bqm, asked["params"], scale, body)
 
     def _bqm(self, asked: Mapping[str, Any]) -> dimod.BinaryQuadraticModel:
         data = asked["data"]
         if data.get("format") != "qp" or set(data) - {"format", "lin", "quad", "offset"}:
-            raise BadJobError("Problem data must be of format qp")
+            raise bad_job("Problem data must be of format qp")
         linear = doubles(data.get("lin"))
         if len(linear) != len(self.qubits):
-            raise BadJobError(f"lin must have {len(self.qubits)} values, one a qubit")
+            raise bad_job(f"lin must have {len(self.qubits)} values, one a qubit")
         active = {q for q, value in zip(self.qubits, linear, strict=True) if not np.isnan(value)}
         if not active:
-            raise BadJobError("Problem has no active qubits")
+            raise bad_job("Problem has no active qubits")
         pairs = [pair for pair in self.couplers if active.issuperset(pair)]
         quadratic = doubles(data.get("quad"))
         if len(quadratic) != len(pairs):
-            raise BadJobError(f"quad must have {len(pairs)} values, one an active coupler")
+            raise bad_job(f"quad must have {len(pairs)} values, one an active coupler")
         if np.isinf(linear).any() or not np.isfinite(quadratic).all():
-            raise BadJobError("Problem coefficients must be finite")
+            raise bad_job("Problem coefficients must be finite")
         bqm = dimod.BinaryQuadraticModel("SPIN" if asked["type"] == "ising" else "BINARY")
         bqm.add_linear_from([(q, v) for q, v in zip(self.qubits, linear, strict=True) if q in active])
         bqm.add_quadratic_from([(*pair, value) for pair, value in zip(pairs, quadratic, strict=True)])
@@ -240,20 +240,20 @@ def checked_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise unless a job's parameters are those of the processor, each in its range."""
     unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
-        raise BadJobError(f"Unknown parameter {', '.join(unknown)}")
+        raise bad_job(f"Unknown parameter {', '.join(unknown)}")
     reads, time = parameters.get("num_reads", 1), parameters.get("annealing_time", ANNEAL)
     if isinstance(reads, bool) or not isinstance(reads, int) or not READS[0] <= reads <= READS[1]:
-        raise BadJobError(f"num_reads must be an integer in the range {list(READS)}")
+        raise bad_job(f"num_reads must be an integer in the range {list(READS)}")
     if (
         isinstance(time, bool)
         or not isinstance(time, int | float)
         or not ANNEALING[0] <= time <= ANNEALING[1]
     ):
-        raise BadJobError(f"annealing_time must be a number in the range {list(ANNEALING)}")
+        raise bad_job(f"annealing_time must be a number in the range {list(ANNEALING)}")
     if parameters.get("answer_mode", "raw") not in ("raw", "histogram"):
-        raise BadJobError("answer_mode must be raw or histogram")
+        raise bad_job("answer_mode must be raw or histogram")
     if not isinstance(parameters.get("auto_scale", True), bool):
-        raise BadJobError("auto_scale must be a boolean")
+        raise bad_job("auto_scale must be a boolean")
 
 
 def scale_of(ising: dimod.BinaryQuadraticModel) -> float:
@@ -272,7 +272,7 @@ def doubles(text: Any) -> Array:
     try:
         return np.frombuffer(base64.b64decode(text, validate=True), "<f8")
     except (TypeError, ValueError):
-        raise BadJobError("Problem data cannot be decoded") from None
+        raise bad_job("Problem data cannot be decoded") from None
 
 
 def packed(values: Array, kind: str) -> str:

@@ -6,9 +6,10 @@ import json
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,8 +20,8 @@ from rapid_ising_backends.emulators.faults import STATUSES
 from rapid_ising_backends.emulators.jobs import EmulatedJob, Jobs
 from rapid_ising_backends.emulators.sapi_wire import (
     VERSION,
-    BadJobError,
     answered,
+    bad_job,
     error,
     filtered,
     moment,
@@ -68,7 +69,7 @@ class SapiEmulator(Emulator):
 
     @abstractmethod
     def problem(self, asked: Mapping[str, Any], body: bytes) -> Callable[[], dict[str, Any]]:
-        """Return what solves a job; raise BadJobError with the text of a refusal."""
+        """Return what solves a job; raise ``bad_job`` where it is refused."""
 
     def failure(self, asked: Mapping[str, Any]) -> str | None:
         """Return why a job that was taken on fails, if it does."""
@@ -140,27 +141,27 @@ class SapiEmulator(Emulator):
     def _take(self, asked: Any) -> dict[str, Any]:
         try:
             if not isinstance(asked, dict) or set(asked) - {"data", "params", "solver", "type", "label"}:
-                raise BadJobError("unknown or missing fields")
+                raise bad_job("unknown or missing fields")
             solver = asked.get("solver")
             if isinstance(solver, dict) and solver.get("version", self) is None:
                 # One of the vendor's two clients writes the version that a hybrid solver lacks as null.
                 solver = {key: value for key, value in solver.items() if key != "version"}
             if solver != self.definition()["identity"]:
-                raise BadJobError("Solver does not exist or apitoken does not have access", 404)
+                raise bad_job("Solver does not exist or apitoken does not have access", 404)
             if asked.get("type") not in self.kinds:
-                raise BadJobError(f"Problem type must be one of {', '.join(self.kinds)}")
+                raise bad_job(f"Problem type must be one of {', '.join(self.kinds)}")
             label = asked.get("label")
             if label is not None and not (isinstance(label, str) and len(label) <= LABEL):
-                raise BadJobError(f"label must be text of at most {LABEL} characters")
+                raise bad_job(f"label must be text of at most {LABEL} characters")
             if not isinstance(asked.get("data"), dict) or not isinstance(asked.get("params"), dict):
-                raise BadJobError("data and params are expected")
+                raise bad_job("data and params are expected")
             # The seed of the answer is that of the job without its label, which is another each time.
             body = json.dumps({**asked, "label": None}, sort_keys=True).encode()
             solve = self.problem(asked, body)
             if self.slots is not None and len(self.open_jobs()) >= self.slots:
-                raise BadJobError("Number of problems in progress exceeds the limit", 429)
-        except BadJobError as refusal:
-            return error(refusal.code, str(refusal))
+                raise bad_job("Number of problems in progress exceeds the limit", 429)
+        except HTTPException as refusal:
+            return dict(cast("dict[str, Any]", refusal.detail))
         job = self.jobs.add(label or "", solve)
         if self.failure(asked) is not None:
             job.fate = "job-failed"

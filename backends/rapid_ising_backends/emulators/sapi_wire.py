@@ -26,12 +26,9 @@ TEXTS: Mapping[int, str] = {
 }
 
 
-class BadJobError(Exception):
-    """A job that is refused, in the API's words."""
-
-    def __init__(self, text: str, code: int = 400) -> None:
-        super().__init__(text)
-        self.code = code
+def bad_job(text: str, code: int = 400) -> HTTPException:
+    """Return what refuses a job, in the API's words, and not the request that it came in."""
+    return refused(code, text)
 
 
 def named(media: str) -> str:
