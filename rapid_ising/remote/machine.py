@@ -181,11 +181,18 @@ class RemoteMachine(Machine):
 
     def _looked_up(self, request: Request, tag: str, since: float) -> str | None:
         limit = request.deadline if request.deadline.remaining > GRACE else Deadline(GRACE)
+        failure: ProtocolError | None = None
         for pause in LOOKS:
             transport.sleep(pause)
-            id = self._find(request, tag, since, limit)
+            try:
+                id, failure = self._find(request, tag, since, limit), None
+            except ProtocolError as error:
+                # It may have been damaged on its way.
+                id, failure = None, error
             if id is not None:
                 return id
+        if failure is not None:
+            raise failure
         return None
 
     def clear(self, seconds: float = GRACE) -> int:

@@ -61,6 +61,8 @@ class Emulator(ABC):
         self.token = token
         self.accepted: list[str] = []
         """The tag of each job that was taken on, or where the protocol has none, the hash of its body."""
+        self.denied: list[str] = []
+        """The addresses of which a fault said that there is nothing."""
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -124,8 +126,10 @@ class Faulty:
             return
         kind = faults.draw((*STATUSES, BEFORE))
         if kind == BEFORE:
-            cut(send)
+            await cut(send, receive)
             return
+        if kind == "404":
+            emulator.denied.append(scope["path"] + "?" + scope["query_string"].decode("latin-1"))
         if kind is not None:
             headers = {EMULATOR: emulator.name, **({"Retry-After": "1"} if kind in ("429", "503") else {})}
             status, content = emulator.refusal(kind)
@@ -148,7 +152,7 @@ class Faulty:
         body = b"".join(part.get("body", b"") for part in parts[1:])
         kind = faults.draw(AFTERWARDS)
         if kind == "disconnect-after":
-            cut(send)
+            await cut(send, receive)
             return
         if kind == "truncated":
             body = body[: len(body) // 2]
@@ -185,9 +189,11 @@ class Lenient(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode()
 
 
-def cut(send: Send) -> None:
+async def cut(send: Send, receive: Receive) -> None:
     """Cut the connection of a request: ``send`` is a method of the server's object for it."""
     send.__self__.transport.abort()  # type: ignore[attr-defined]
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def seed_of(*parts: bytes | str) -> int:
