@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar, final
 import msgspec
 import numpy as np
 
-from rapid_ising import Capabilities, Request, Submission
+from rapid_ising import Capabilities, Request
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     AuthenticationError,
