@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 import rapid_ising as ri
 from rapid_ising.cli.app import app
 from rapid_ising.machine import Journaled
+from rapid_ising_backends.emulators.server import spawn
 
 TRAIN = ("train", "--hidden", "4", "--patterns", "2", "--reads", "8", "--epochs", "2", "--backend")
 RING = ri.IsingModel(np.zeros(4), [[0, 1, 0, -1], [1, 0, 1, 0], [0, 1, 0, 1], [-1, 0, 1, 0]])
@@ -166,6 +168,13 @@ class TestEmulate:
             assert len(ri.prepare(machine, model, show=False).sample(model.ising(), num_reads=3)) >= 1
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
+
+    def test_in_a_process_of_its_own_it_ends_with_the_block(self) -> None:
+        with spawn("fujitsu-da", faults="429:0.2", options={"quota": 1000}) as service:
+            assert service.state()["accepted"] == []
+            assert service.machine().capabilities.remote
+        with pytest.raises(urllib.error.URLError):
+            service.state()
 
     def test_a_wrong_fault_or_name_is_one_line(self) -> None:
         assert "unknown fault 'tea'" in call("emulate", "cim", "--faults", "tea:1", status=2)
