@@ -264,7 +264,7 @@ def scale_of(ising: dimod.BinaryQuadraticModel) -> float:
     """
     ends = [(value, FIELDS) for value in ising.linear.values()]
     ends += [(value, EXTENDED) for value in ising.quadratic.values()]
-    return min((limit[int(value > 0)] / value for value, limit in ends if value), default=1.0)
+    return float(min((limit[int(value > 0)] / value for value, limit in ends if value), default=1.0))
 
 
 def doubles(text: Any) -> Array:
