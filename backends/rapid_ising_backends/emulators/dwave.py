@@ -21,6 +21,8 @@ from rapid_ising_backends.twins.dwave import SIZES, Topology, TwinDwave
 Array = npt.NDArray[Any]
 FIELDS, COUPLINGS, EXTENDED, AT_A_QUBIT = (-4.0, 4.0), (-1.0, 1.0), (-2.0, 1.0), (-18.0, 15.0)
 READS, ANNEALING = (1, 10_000), (0.5, 2000.0)
+ROOMY = 11
+"""The size of a Pegasus graph where none is given: 120 spins, all coupled, fit on it."""
 LONGEST = 1_000_000.0
 """Microseconds that a job may take."""
 PROGRAMMING, THERMALIZATION, READOUT, DELAY, ANNEAL = 14_000.0, 1_000.0, 123.0, 21.0, 20.0
@@ -42,7 +44,7 @@ class DwaveEmulator(SapiEmulator):
     twin
         A ``TwinDwave``; None makes one.
     topology, size
-        Those of the twin that is made.
+        Those of the twin that is made; a Pegasus graph of size 11 when left out.
     """
 
     name: ClassVar[str] = "dwave"
@@ -61,7 +63,8 @@ class DwaveEmulator(SapiEmulator):
 
     def default_twin(self) -> Backend:
         """Return a processor of the size that was asked."""
-        return TwinDwave(self.topology, self.size)
+        roomy = ROOMY if self.topology == "pegasus" else None
+        return TwinDwave(self.topology, self.size or roomy)
 
     @functools.cached_property
     def graph(self) -> nx.Graph[int]:
