@@ -324,7 +324,8 @@ def _law(results: Sequence[Result]) -> list[Element]:
         "what the plan foresees of the law that it is sent, before chance, breaks and the machine itself"
     )
     for result in results:
-        for text in result.values["warnings"]:
+        # A model that is refused has its reason above.
+        for text in result.values["warnings"] if result.values.get("sampler") else []:
             backend = result.task.parameters["backend"]
             reasons.setdefault(f"{backend}, {result.task.parameters['model']}: {text}", []).append("warned")
     said = [f"{reason} ({', '.join(models)})." for reason, models in reasons.items()]
