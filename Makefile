@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines docs-page test faults lint format wheel backends-table constraints clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs-page test lint format wheel backends-table constraints clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -33,6 +33,12 @@ reproduce: $(INSTALLED)  ## measure the paper's figures again: reproduction/inde
 
 machines: $(INSTALLED)  ## measure every machine's law, calibration and training: machines/index.html; ARGS=--full
 	@$(BIN)/rapid-ising reproduce machines --out machines $(or $(ARGS),--quick)
+
+services: $(INSTALLED)  ## train on every hardware service by its emulator: services/index.html; ARGS=--full
+	@$(BIN)/rapid-ising reproduce services --out services $(or $(ARGS),--quick)
+
+kills: $(INSTALLED)  ## kill and resume trainings on emulators; ARGS=200 for so many kills a machine
+	@$(BIN)/python tests/kills.py $(or $(ARGS),20)
 
 PAGE ?= reproduction
 docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that one

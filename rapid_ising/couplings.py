@@ -189,9 +189,10 @@ class Dense(Couplings):
     def gauged(self, signs: Floats) -> Dense:  # noqa: D102
         row = signs.astype(self.dtype)
         matrix = np.empty_like(self.matrix)
-        for rows in row_blocks(self.num_variables):
-            np.multiply(self.matrix[rows], row, out=matrix[rows])
-            matrix[rows] *= row[rows, np.newaxis]
+        both = (row, -row)
+        # Row by row, so that each entry is read and written once.
+        for source, target, turned in zip(self.matrix, matrix, (row < 0).tolist(), strict=True):
+            np.multiply(source, both[turned], out=target)
         return Dense._trusted(matrix)
 
     def mapped(self, function: Callable[[Floats], Floats]) -> Dense:  # noqa: D102

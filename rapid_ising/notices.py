@@ -17,3 +17,7 @@ class CalibrationWarning(RapidIsingWarning):
 
 class WeightsWarning(RapidIsingWarning):
     """Importance weights leave few effective reads, or could not be given."""
+
+
+class RoundingWarning(RapidIsingWarning):
+    """The steps of a machine change the law of a model too much for its reads to be samples of it."""

@@ -31,7 +31,9 @@ ADAPTERS: Mapping[str, Adapter] = {
     "amplify-ae": Adapter(emulator={"iterations": 20}),
     "toshiba-sqbm": Adapter(emulator={"runs": 20}),
 }
-LOCAL = [name for name in ri.available_backends() if name not in ADAPTERS]
+SEPARATE = ("dirac-3",)
+"""Machines whose client cannot be in the environment of the tests."""
+LOCAL = [name for name in ri.available_backends() if name not in (*ADAPTERS, *SEPARATE)]
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from adapters import ADAPTERS
 import rapid_ising as ri
 from rapid_ising.jobs import Journal
 from rapid_ising_backends.emulators import emulate
+from rapid_ising_backends.emulators.server import Running
 
 OPTIONS = {
     "cim": ["--backend-option", "size=40", "--refine", "5"],
@@ -78,7 +79,7 @@ def finished(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, said
 
 
-def trial(machine: str, kills: int, *, seed: int = 0, epochs: int = 3, most: int = 10) -> Outcome:
+def trial(machine: str, kills: int, *, seed: int = 0, epochs: int = 5, most: int = 10) -> Outcome:
     """Kill trainings so many times, at most ``most`` times each, and return what was seen."""
     rng, found = np.random.default_rng(seed), Outcome(machine)
     own = EMULATORS.get(machine, ADAPTERS[machine].emulator)
@@ -87,16 +88,14 @@ def trial(machine: str, kills: int, *, seed: int = 0, epochs: int = 3, most: int
         whole = home / "whole"
         whole.mkdir()
         with emulate(machine, **own) as service:
-            began = time.monotonic()
             finished(training(whole, machine, service.url, epochs, resume=False))
-            seconds = time.monotonic() - began
             expected = len(service.state()["accepted"])
         truth = parameters(whole / "model.safetensors")
         while found.kills < kills:
             place = home / f"run-{found.trainings}"
             place.mkdir()
             with emulate(machine, **own) as service:
-                _one(found, place, machine, service.url, epochs, seconds, min(most, kills - found.kills), rng)
+                _one(found, place, service, epochs, expected, min(most, kills - found.kills), rng)
                 state = service.state()
             found.trainings += 1
             found.jobs += len(state["accepted"])
@@ -116,31 +115,43 @@ def trial(machine: str, kills: int, *, seed: int = 0, epochs: int = 3, most: int
 def _one(
     found: Outcome,
     place: Path,
-    machine: str,
-    url: str,
+    service: Running,
     epochs: int,
-    seconds: float,
+    expected: int,
     kills: int,
     rng: np.random.Generator,
 ) -> None:
     """Run one training to its end through so many kills."""
-    for number in range(kills):
+    for _ in range(kills):
         begun = (place / "state").exists() or journal_of(place)
-        process = training(place, machine, url, epochs, resume=begun)
+        process = training(place, service.name, service.url, epochs, resume=begun)
         found.resumes += begun
-        # Not before Python and the libraries are there, when there would be nothing to lose.
-        wait = seconds * rng.uniform(0.3, 0.95 if number < kills - 1 else 1.0)
-        try:
-            process.communicate(timeout=wait)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            found.kills += 1
-        else:
-            assert process.returncode == 0
+        if not _killed(process, service, expected, rng):
+            finished(process)
             return
+        found.kills += 1
     found.resumes += 1
-    finished(training(place, machine, url, epochs, resume=(place / "state").exists() or journal_of(place)))
+    begun = (place / "state").exists() or journal_of(place)
+    finished(training(place, service.name, service.url, epochs, resume=begun))
+
+
+def _killed(
+    process: subprocess.Popen[str], service: Running, expected: int, rng: np.random.Generator
+) -> bool:
+    """Kill a training at a random moment between here and a third of its way; False if it ended before."""
+    assert service.emulator is not None
+    accepted = service.emulator.accepted
+    goal = len(accepted) + int(rng.integers(0, 2 + max(0, expected - len(accepted)) // 3))
+    end = time.monotonic() + LIMIT
+    while process.poll() is None and len(accepted) < goal and time.monotonic() < end:
+        time.sleep(0.002)
+    # A job takes some tens of milliseconds: to be written, sent, answered, written, forgotten.
+    time.sleep(rng.uniform(0.0, 0.1))
+    if process.poll() is not None:
+        return False
+    process.kill()
+    process.communicate()
+    return True
 
 
 def journal_of(place: Path) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rapid_ising.deadline import Deadline
-from rapid_ising.remote import Reply, Transport
+from rapid_ising.remote import Reply, Transport, machine, transport
+from rapid_ising.remote.backoff import Backoff
 
 URL, TOKEN = "https://sapi.example.org/sapi/v2", "canary-8d1f"
 
@@ -27,9 +28,8 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses that are noted and short."""
-    from rapid_ising.remote import transport
-
+    """Pauses that are noted and short, and looks for an answer in quick succession."""
+    monkeypatch.setattr(machine, "POLLS", Backoff(first=0.001, factor=1.5, longest=0.05))
     pauses: list[float] = []
     real = transport.sleep
 
@@ -51,13 +51,14 @@ class Wire:
 
     def _once_of(self) -> Any:
         def once(
-            transport: Transport,
+            way: Transport,
             method: str,
             path: str,
             body: bytes,
             params: Any,
             headers: Any,
             deadline: Deadline,
+            silence: float,
         ) -> Reply:
             self.sent.append((method, path, body, dict(headers or {})))
             media, content = self.answers[f"{method} {path}"]

@@ -462,3 +462,29 @@ def test_gains_that_agree_are_put_together() -> None:
     assert math.isclose(both.error, 125**-0.5)
     assert old.then(Gain(3.0, 0.2), 0.03) == Gain(3.0, 0.2)
     assert old.aged(0.03).error > old.error
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Saturated(ri.LocalBackend):
+    """The exact machine at a beta of its own that falls as the energies grow, as by noise in their units."""
+
+    name: ClassVar[str] = "saturated"
+    capabilities: ri.Capabilities = ri.Capabilities(temperature="effective")  # noqa: RUF009 - frozen
+    largest: list[float] = dataclasses.field(default_factory=list)
+
+    def _draw(self, request: ri.Request) -> tuple[States, dict[str, Any]]:
+        size = float(np.abs(request.model.couplings.values()).max())
+        self.largest.append(size)
+        law = ri.enumerate_model(request.model, 0.5 / size, request.deadline)
+        return law.sample(request.num_reads, request.rng), {}
+
+
+def test_energies_do_not_grow_without_end_where_the_machine_does_not_follow() -> None:
+    machine = Saturated()
+    stage = Calibrated(machine)
+    for seed in range(10):
+        with pytest.warns(CalibrationWarning, match="does not rise with the energies"):
+            answer = stage.sample(DENSE, num_reads=4000, seed=seed)
+        assert not record_of(answer)["met"]
+    assert max(machine.largest) < 10 * machine.largest[0]

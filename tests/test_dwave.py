@@ -16,9 +16,11 @@ import pytest
 from adapters import running
 from hypothesis import strategies
 from sapi import TOKEN, URL, Wire, impatient, nobody  # noqa: F401
+from typer.testing import CliRunner
 
 import rapid_ising as ri
 from rapid_ising import IsingModel
+from rapid_ising.cli.app import app
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
     AuthenticationError,
@@ -97,6 +99,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
             "GET /solvers/remote/": ("solver-definition-list", [SOLVER]),
             "GET /solvers/remote/Recorded_system": ("solver-definition", SOLVER),
             "POST /problems/": ("problems", [{**STATUS, "status": "PENDING"}]),
+            "DELETE /problems/7": ("problem", {"error_code": 409, "error_msg": "Problem has been finished"}),
             "GET /problems/7": ("problem", {**STATUS, "answer": ANSWER}),
         },
     )
@@ -203,7 +206,7 @@ class TestWire:
         ),
     )
     @hypothesis.settings(
-        max_examples=300, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+        max_examples=100, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
     )
     def test_any_answer_is_right_or_an_error_of_ours(self, wire: Wire, key: str, value: Any) -> None:
         wire.answers["GET /problems/7"] = ("problem", {**STATUS, "answer": {**ANSWER, key: value}})
@@ -526,6 +529,15 @@ def test_the_token_shows_nowhere(
     assert logging.getLogger("dwave.cloud").level == 1
     leaked = [text for text in [*shown, *capsys.readouterr()] if TOKEN in text]
     assert not leaked
+
+
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_the_command_line_hides_the_token(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setenv("DWAVE_API_TOKEN", TOKEN)
+    result = CliRunner().invoke(app, ["backends", "dwave", *words])
+    assert result.exit_code == 0
+    assert "***" in result.output
+    assert TOKEN not in result.output
 
 
 def test_a_deadline_holds_for_a_service_that_drips() -> None:

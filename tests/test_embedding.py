@@ -36,7 +36,7 @@ from rapid_ising.errors import (
     MissingDependencyError,
     ProblemTooLargeError,
 )
-from rapid_ising.machine import Embedded, Tiled, on_graph
+from rapid_ising.machine import Embedded, Quantized, Scaled, Tiled, on_graph
 from rapid_ising.machine.chain_strength import thermal_strength, uniform_torque_compensation
 from rapid_ising.machine.clique import clique_chains, largest_clique
 from rapid_ising.machine.embedding import Chains
@@ -66,6 +66,31 @@ class Sparsely(LocalBackend):
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         law = enumerate_model(request.model, request.beta, request.deadline)
         return law.sample(request.num_reads, request.rng), {}
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Stepped(LocalBackend):
+    """Takes whole numbers from -7 to 7 on a graph, answers at random and keeps what it is asked."""
+
+    name: ClassVar[str] = "stepped"
+    graph: nx.Graph[Any]
+    seen: list[Request] = dataclasses.field(default_factory=list)
+    capabilities: Capabilities = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        facts = Capabilities(
+            topology=self.graph,
+            integer_coefficients=True,
+            field_range=(-7.0, 7.0),
+            coupling_range=(-7.0, 7.0),
+        )
+        object.__setattr__(self, "capabilities", facts)
+
+    def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
+        self.seen.append(request)
+        shape = (request.num_reads, request.model.num_variables)
+        return (2 * request.rng.integers(2, size=shape) - 1).astype(np.int8), {}
 
 
 @final
@@ -258,19 +283,44 @@ class TestKingsGraph:
 
 class TestArithmetic:
     @settings(max_examples=300)
-    @given(st.integers(2, 5), st.integers(0, 2**32), st.floats(0.1, 4))
-    def test_energies_of_whole_chains_are_the_models(self, n: int, seed: int, strength: float) -> None:
+    @given(st.integers(2, 5), st.integers(0, 2**32), st.floats(0.1, 4), st.sampled_from([0.0, 0.3, 1.0, 9.0]))
+    def test_energies_of_whole_chains_are_the_models(
+        self, n: int, seed: int, strength: float, most: float
+    ) -> None:
         graph = kings_graph(5, 4)
         chains = Chains(clique_chains(5, graph, 0)[:n], topology_of(graph))  # type: ignore[index]
         model = random_model(n, seed, density=0.8)
         states = all_states(n)
-        physical = chains.embed(model, strength)
+        physical = chains.embed(model, strength, (most, most))
         spread = chains.spread(states)
         # The two are sums of the same few terms in another order: rounding only.
         np.testing.assert_allclose(physical.energies(spread), model.energies(states), atol=1e-9)
         logical, broken = chains.unembed(spread, np.random.default_rng(0))
         assert (logical == states).all()
         assert not broken.any()
+
+    def test_a_bound_puts_fields_and_couplings_on_few_nodes(self) -> None:
+        topology = Topology(nx.complete_graph(5))
+        model = IsingModel([1.0, -3.0], [[0, 6.0], [6.0, 0]])
+        physical = Chains([[0, 1], [2, 3, 4]], topology).embed(model, 7.0, (1.5, 7.0))
+        np.testing.assert_allclose(physical.fields, [1, 0, -1.5, -1.5, 0])
+        between = physical.couplings.to_dense()[:2, 2:]
+        assert np.count_nonzero(between) == 1
+        assert between.sum() == 6.0
+        # Where one is too small, no more is asked of each than the even share.
+        even = Chains([[0, 1], [2, 3, 4]], topology).embed(model, 7.0, (0.1, 0.1))
+        np.testing.assert_allclose(even.fields, [0.5, 0.5, -1, -1, -1])
+
+    def test_on_a_machine_with_steps_small_shares_are_not_rounded_to_nothing(self) -> None:
+        fields, values = np.array([0.6, -0.5, 0.4, 0.5, -0.6]), np.full((5, 5), -0.5)
+        np.fill_diagonal(values, 0)
+        machine = Stepped(kings_graph(5, 4))
+        Embedded(Scaled(Quantized(machine))).sample(IsingModel(fields, values), seed=0)
+        sent = machine.seen[0].model.fields
+        assert np.count_nonzero(sent) == 5
+        # Spread over a chain of four, .6 is less than half a step.
+        assert np.abs(sent).max() < 4
+        assert not np.rint(sent / 4).any()
 
     def test_fields_and_couplings_are_spread_evenly(self) -> None:
         topology = Topology(nx.complete_graph(5))
@@ -352,6 +402,11 @@ class TestChainStrength:
         torque = uniform_torque_compensation(model)
         assert Embedded(machine).strength(model, chains, 0.1) == thermal_strength(4, 0.1, 0.01) > torque
         assert Embedded(machine).strength(model, chains, 9.0) == torque
+        # The bound holds at the asked beta, also where calibration is what brings a machine to it.
+        facts = dataclasses.replace(machine.capabilities, temperature="effective")
+        own = Echo(machine.graph)
+        object.__setattr__(own, "capabilities", facts)
+        assert Embedded(own).strength(model, chains, 0.1) == thermal_strength(4, 0.1, 0.01)
         assert Embedded(machine, prefactor=4.0).strength(model, chains, 9.0) == pytest.approx(
             4 * torque / 1.414
         )

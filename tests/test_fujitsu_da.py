@@ -42,8 +42,10 @@ PAIR = ri.IsingModel([1.0, 0.0], [[0.0, -3.0], [-3.0, 0.0]], offset=0.5)
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Short pauses; and jobs that go on when they are looked at, not by the clock.
     monkeypatch.setattr("rapid_ising.remote.transport.sleep", lambda pause: time.sleep(min(pause, 0.01)))
+    monkeypatch.setattr("rapid_ising_backends.emulators.jobs.OVERDUE", 600.0)
 
 
 @pytest.fixture
@@ -528,7 +530,7 @@ class LostAnswer:
     """Faults of which one strikes: at the so-many-th request."""
 
     def __init__(self, kind: str, at: int) -> None:
-        self.kind, self.at, self.count = kind, at, {kind: 1}
+        self.kind, self.at, self.count, self.rates = kind, at, {kind: 1}, {kind: 1.0}
 
     def draw(self, kinds: Any) -> str | None:
         if self.kind not in kinds:
@@ -549,23 +551,36 @@ def test_a_job_whose_answer_was_lost_is_found_and_not_sent_twice(kind: str) -> N
     assert state["open"] == []
 
 
-def test_jobs_of_others_are_not_taken_for_ours(service: Running) -> None:
+def test_a_job_of_another_is_not_taken_for_ours() -> None:
+    # The first request sends it, the second asks for the list, the third sends ours.
+    with emulate("fujitsu-da", faults=LostAnswer("disconnect-after", at=3)) as service:  # type: ignore[arg-type]
+        foreign = post(service, with_solver()).json()["job_id"]
+        assert machine_of(service).sample(PAIR, num_reads=3).first.energy == -3.5
+        assert len(service.state()["accepted"]) == 2
+        assert service.state()["open"] == [foreign]
+
+
+def test_only_a_new_job_can_be_the_one_that_was_lost(service: Running) -> None:
     machine = machine_of(service)
-    request = request_of(machine, PAIR)
-    foreign = post(service, with_solver()).json()["job_id"]
-    since = time.time()
-    assert machine._find(request, "tag", since, Deadline(9)) == foreign, "nothing tells it apart yet"
-    sent = machine._send(request, "tag")
-    assert machine._find(request, "tag", since, Deadline(9)) is None, "both are known now"
+    request, since = request_of(machine, PAIR), time.time()
+
+    def found(since: float = since) -> str | None:
+        return machine._find(request, "tag", since, Deadline(9))
+
+    assert found() is None
+    sent = machine._send(request, "other")
+    assert found() is None
     late = post(service, with_solver()).json()["job_id"]
-    assert machine._find(request, "tag", since, Deadline(9)) == late
-    assert machine._find(request, "tag", since + 60, Deadline(9)) is None, "it began before"
+    assert found() == late
+    assert found(since + 60) is None, "it began before"
     later = post(service, with_solver()).json()["job_id"]
     with pytest.raises(UnknownOutcomeError, match="2 jobs that may be") as caught:
-        machine._find(request, "tag", since, Deadline(9))
+        found()
     assert late in str(caught.value)
     assert later in str(caught.value)
     assert sent.id not in str(caught.value)
+    machine.attach(request, later)
+    assert found() == late
 
 
 def test_the_answer_to_another_problem_is_refused(service: Running) -> None:

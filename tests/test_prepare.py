@@ -16,12 +16,14 @@ from rapid_ising.errors import CapabilityError, InvalidParameterError, ProblemTo
 from rapid_ising.machine import Calibrated, Scaled
 from rapid_ising.machine.plan import count, told
 from rapid_ising.machine.prepare import plan, prepare, staged, stages
+from rapid_ising.notices import CalibrationWarning, RoundingWarning
 
 WHOLE: dict[str, Any] = {
     "integer_coefficients": True,
-    "field_range": (-7.0, 7.0),
-    "coupling_range": (-7.0, 7.0),
+    "field_range": (-10.0, 10.0),
+    "coupling_range": (-10.0, 10.0),
 }
+"""Steps in which MODEL is told exactly."""
 FACTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, []),
     "reads": ({"max_reads": 7}, ["Batched"]),
@@ -31,6 +33,10 @@ FACTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no fields": ({"fields": False}, ["Ancilla"]),
     "graph": ({"topology": nx.complete_graph(6)}, ["Embedded"]),
     "own": ({"temperature": "effective"}, ["Calibrated", "Gauged"]),
+    "uneven": (
+        {"temperature": "effective", "coupling_range": (-2.0, 1.0), "max_reads": 7},
+        ["Calibrated", "Gauged", "Scaled", "Batched"],
+    ),
     "all": (
         {
             **WHOLE,
@@ -39,7 +45,7 @@ FACTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "topology": nx.complete_graph(6),
             "temperature": "effective",
         },
-        ["Calibrated", "Gauged", "Ancilla", "Embedded", "Scaled", "Quantized", "Batched"],
+        ["Calibrated", "Ancilla", "Embedded", "Scaled", "Quantized", "Gauged", "Batched"],
     ),
 }
 MODEL = ri.IsingModel([0.5, -0.2, 0.1], [[0, -1.0, 0.3], [-1.0, 0, 0.2], [0.3, 0.2, 0]])
@@ -76,6 +82,18 @@ def test_each_capability_calls_for_its_stage(case: str) -> None:
     np.testing.assert_allclose(answer.record.energy, MODEL.energies(answer.record.sample))
 
 
+def test_all_gauges_have_one_factor() -> None:
+    facts = ri.Capabilities(temperature="effective", coupling_range=(-2.0, 1.0))
+    model = ri.IsingModel([0.0] * 3, [[0, -4.0, -1.0], [-4.0, 0, -1.0], [-1.0, -1.0, 0]])
+    # Signs of which some make the largest coupling positive, and some do not.
+    with pytest.warns(CalibrationWarning, match="no larger energies"):
+        answer = staged(Limited(facts), gauges=8).sample(model, num_reads=400, seed=0)
+    gauged = next(s for s in answer.info["rapid_ising"]["stages"] if s["stage"] == "gauged")
+    factors = {record["factor"] for part in gauged["parts"] for record in part if record["stage"] == "scaled"}
+    assert len(gauged["parts"]) == 8
+    assert len(factors) == 1
+
+
 def test_a_machine_that_takes_the_model_comes_back_as_it_is() -> None:
     machine = ri.load_backend("gibbs")
     assert prepare(machine, MODEL, show=False) is machine
@@ -97,7 +115,9 @@ def test_choices_add_their_stages() -> None:
 
 
 def test_more_stages_go_around_stages_made_by_hand() -> None:
-    chain = prepare(Scaled(Limited(ri.Capabilities(**WHOLE, max_reads=3))), MODEL, show=False)
+    with pytest.warns(RoundingWarning, match=r"0\.23"):
+        # Rounding comes before scaling here.
+        chain = prepare(Scaled(Limited(ri.Capabilities(**WHOLE, max_reads=3))), MODEL, show=False)
     assert kinds(chain)[-2:] == ["Scaled", "Limited"]
     assert kinds(chain)[0] == "Quantized" or "Batched" in kinds(chain)
 
@@ -114,7 +134,7 @@ def test_the_plan_tells_what_would_be_done_and_sends_nothing() -> None:
         assert stage.lower() in text.lower()
     assert "8 calls, 50 reads" in text
     by_stage = {stage.stage: stage.facts for stage in found.stages}
-    assert by_stage["scaled"]["factor"] == pytest.approx(7.0)
+    assert by_stage["scaled"]["factor"] == pytest.approx(10.0)
     assert json.loads(json.dumps(found.as_dict()))["calls"] == 8
     assert (
         found.rounds

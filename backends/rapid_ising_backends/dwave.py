@@ -141,7 +141,7 @@ class Dwave(SapiMachine):
         )
 
     def _rank(self, found: SolverConfiguration) -> Any:
-        return len(found.properties["qubits"]), found.identity.name
+        return len(found.properties.get("qubits") or ()), found.identity.name
 
     @functools.cached_property
     def properties(self) -> Properties:
@@ -237,10 +237,7 @@ class Dwave(SapiMachine):
     def _read(self, request: Request, reply: Any) -> tuple[States, Mapping[str, Any]]:
         if not isinstance(reply, StructuredProblemAnswer):
             raise broken(self.name, "its answer is none of a processor")
-        try:
-            qubits, bits, energies, counts = arrays(reply)
-        except ValueError as error:
-            raise broken(self.name, f"an array of its answer cannot be read: {error}") from None
+        qubits, bits, energies, counts = arrays(self.name, reply)
         column = {qubit: place for place, qubit in enumerate(qubits)}
         if len(column) != len(qubits) or set(column) != set(request.variables):
             raise broken(self.name, "the qubits of its answer are not those that were asked")
@@ -263,23 +260,26 @@ class Dwave(SapiMachine):
         return np.repeat(rows, counts, axis=0), facts
 
 
-def arrays(reply: StructuredProblemAnswer) -> tuple[list[Any], Array, Array, Array]:
+def arrays(machine: str, reply: StructuredProblemAnswer) -> tuple[list[Any], Array, Array, Array]:
     """Return the qubits of an answer, its rows of bits, and the energy and the count of each row.
 
     Raises
     ------
-    ValueError
+    ProtocolError
         If one is no base64, or does not fit the others.
     """
 
     def array(text: str, kind: str) -> Array:
         return np.frombuffer(base64.b64decode(text, validate=True), dtype=kind)
 
-    qubits, energies = array(reply.active_variables, "<i4"), array(reply.energies, "<f8")
-    counts = array(reply.num_occurrences, "<i4")
-    if counts.shape != energies.shape:
-        raise ValueError(f"{len(energies)} energies and {len(counts)} counts")
-    packed = array(reply.solutions, "u1").reshape(len(energies), -(-len(qubits) // 8))
+    try:
+        qubits, energies = array(reply.active_variables, "<i4"), array(reply.energies, "<f8")
+        counts = array(reply.num_occurrences, "<i4")
+        if counts.shape != energies.shape:
+            raise broken(machine, f"{len(energies)} energies and {len(counts)} counts")
+        packed = array(reply.solutions, "u1").reshape(len(energies), -(-len(qubits) // 8))
+    except ValueError as error:
+        raise broken(machine, f"an array of its answer cannot be read: {error}") from None
     return qubits.tolist(), np.unpackbits(packed, axis=1, count=len(qubits)), energies, counts
 
 

@@ -15,12 +15,12 @@ from rapid_ising.errors import (
     BackendError,
     InvalidParameterError,
     JobFailedError,
-    ProtocolError,
     UnknownOutcomeError,
 )
 from rapid_ising.remote import (
     CONTRACT_TESTED,
     RemoteMachine,
+    RemoteSubmission,
     Reply,
     Secret,
     Sent,
@@ -150,7 +150,10 @@ class FujitsuDa(RemoteMachine):
     access_token: bool = False
     url: str = URL
     token: str | Secret | None = dataclasses.field(default=None, repr=False, compare=False)
-    _known: set[str] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
+    _ours: set[str] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
+    _before: dict[str, set[str]] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.version not in get_args(Version):
@@ -217,18 +220,21 @@ class FujitsuDa(RemoteMachine):
             return encoded(Problem2(self._solver2(request), Polynomial(terms(form, OldTerm))))
         return encoded(Problem3(self._solver3(request), Polynomial(terms(form, Term))))
 
+    def attach(self, request: Request, id: str) -> RemoteSubmission:
+        """Return the submission of a job that was sent before, and never take it for another one."""
+        self._ours.add(id)
+        return super().attach(request, id)
+
     def _send(self, request: Request, tag: str) -> Sent:
         body = self._body(request)
         # What is there before cannot be this job, should its answer be lost.
-        self._known.update(job.job_id for job in self._jobs(request.deadline)[0])
+        self._before.setdefault(tag, {job.job_id for job in self._jobs(request.deadline)[0]})
         reply = self.transport.post(
             f"/{self.version}/async/qubo/solve", body, headers=JSON, deadline=request.deadline
         )
-        try:
-            id = decoded(self.name, reply.body, JobId).job_id
-        except ProtocolError as error:
-            raise self.transport.unknown(f"answered without an id ({error})", timed_out=False) from error
-        self._known.add(id)
+        id = decoded(self.name, reply.body, JobId).job_id
+        self._ours.add(id)
+        del self._before[tag]
         return Sent(id)
 
     def _jobs(self, deadline: Deadline) -> tuple[list[Listed], Reply]:
@@ -238,8 +244,9 @@ class FujitsuDa(RemoteMachine):
     def _find(self, request: Request, tag: str, since: float, deadline: Deadline) -> str | None:
         jobs, reply = self._jobs(deadline)
         earliest = since + ahead(reply) - CLOCKS
+        known = self._ours | self._before.get(tag, set())
         late = [job.job_id for job in jobs if moment(job.start_time) >= earliest]
-        new = [id for id in late if id not in self._known]
+        new = [id for id in late if id not in known]
         if len(new) > 1:
             raise UnknownOutcomeError(
                 f"{self.name} holds {len(new)} jobs that may be the one whose answer was lost "
@@ -249,7 +256,7 @@ class FujitsuDa(RemoteMachine):
         return new[0] if new else None
 
     def _fetch(self, request: Request, id: str, deadline: Deadline) -> Result | None:
-        self._known.add(id)
+        self._ours.add(id)
         reply = self.transport.get(self._place(id), deadline=deadline, expected=MISSING)
         if reply.status != 200:
             raise JobFailedError(f"{self.name} does not hold job {id} any more: send it again")
@@ -278,6 +285,7 @@ class FujitsuDa(RemoteMachine):
         return reply.status == 200 and decoded(self.name, reply.body, Status).status == "Canceled"
 
     def _forget(self, id: str, deadline: Deadline) -> None:
+        self._ours.add(id)
         reply = self.transport.delete(self._place(id), deadline=deadline, expected=MISSING)
         if reply.status == 200 and decoded(self.name, reply.body, Status).status in UNFINISHED:
             raise BackendError(

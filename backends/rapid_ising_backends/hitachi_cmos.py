@@ -179,6 +179,8 @@ class HitachiCmos(RemoteMachine):
             (*places[i], *places[j], number(p))
             for i, j, p in zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True)
         ]
+        # A model of nothing is refused: zeros name the places.
+        model = model or [(x, y, x, y, number(0.0)) for x, y in places]
         cold = COLDEST if math.isinf(request.beta) else 1 / max(request.beta, 1 / HOTTEST)
         hot = self.temperature_initial or (HOT if math.isinf(request.beta) else 10 * cold)
         parameters = Parameters(self.temperature_num_steps, self.temperature_step_length, hot, cold)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
@@ -10,7 +9,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from dwave.cloud.api import Problems, Solvers
-from dwave.cloud.api.exceptions import ResourceNotFoundError
+from dwave.cloud.api.exceptions import ResourceConflictError, ResourceNotFoundError
 from dwave.cloud.api.models import ProblemJob, SolverConfiguration
 from dwave.cloud.config.exceptions import ConfigFileError
 from dwave.cloud.config.loaders import load_profile_from_files
@@ -25,7 +24,7 @@ from rapid_ising.errors import (
     UnknownOutcomeError,
 )
 from rapid_ising.remote import RemoteMachine, Secret, Sent, broken
-from rapid_ising_backends.sapi_session import asking
+from rapid_ising_backends.sapi_session import GONE, asking
 
 TOKEN = "DWAVE_API_TOKEN"
 REGION, ENDPOINT = "DWAVE_API_REGION", "DWAVE_API_ENDPOINT"
@@ -35,10 +34,7 @@ CONTACT = 60.0
 """The seconds in which a solver has to say what it is."""
 LABEL = "rapid-ising-"
 """What the label of each job begins with; its tag follows."""
-CUT = 3
-"""How often an answer that cannot be read is asked for: it may have been cut on its way."""
-NOT_FOUND = 404
-FOUND = (200, 201, 202, NOT_FOUND)
+FOUND = (200, 201, 202, *GONE)
 
 
 class SapiMachine(RemoteMachine):
@@ -103,11 +99,12 @@ class SapiMachine(RemoteMachine):
         return max(mine, key=self._rank)
 
     def _is_mine(self, found: SolverConfiguration) -> bool:
-        properties = found.properties
+        properties = getattr(found.root, "properties", None)
         return (
-            properties["category"] == self.category
-            and self.kind in properties["supported_problem_types"]
-            and str(found.status).upper() == "ONLINE"
+            isinstance(properties, dict)
+            and properties.get("category") == self.category
+            and self.kind in list(properties.get("supported_problem_types") or ())
+            and str(getattr(found.root, "status", None)).upper() == "ONLINE"
         )
 
     @abstractmethod
@@ -140,12 +137,6 @@ class SapiMachine(RemoteMachine):
             raise UnknownOutcomeError(f"its list of jobs cannot be read: {error}") from None
 
     def _fetch(self, request: Request, id: str, deadline: Deadline) -> Any | None:
-        for _ in range(CUT - 1):
-            with contextlib.suppress(ProtocolError):
-                return self._fetched(id, deadline)
-        return self._fetched(id, deadline)
-
-    def _fetched(self, id: str, deadline: Deadline) -> Any | None:
         with asking(self.transport, deadline, expected=FOUND) as client:
             try:
                 job = Problems(client=client).get_problem(id)
@@ -165,7 +156,7 @@ class SapiMachine(RemoteMachine):
         with asking(self.transport, deadline, expected=FOUND) as client:
             try:
                 job = Problems(client=client).cancel_problem(id)
-            except ResourceNotFoundError:
+            except (ResourceNotFoundError, ResourceConflictError):
                 return False
             return str(getattr(getattr(job, "status", None), "value", None)) == "CANCELLED"
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 from dwave.cloud.api.client import SolverAPIClient
+from dwave.cloud.api.exceptions import ResourceConflictError, ResourceNotFoundError
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -16,6 +17,8 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.errors import RapidIsingError
 from rapid_ising.remote import Transport, broken
 
+GONE = {404: ResourceNotFoundError, 409: ResourceConflictError}
+"""The client's errors of what is not there, and of a job that is over already."""
 OWN_HEADERS = ("accept", "content-encoding", "content-md5", "content-type")
 """What the client's own headers say that the transport does not: media types and their versions."""
 
@@ -55,6 +58,9 @@ class Way(BaseAdapter):
             expected=self._expected,
             idempotent=self._idempotent,
         )
+        if reply.status in GONE:
+            # Not left to the client, whose reading of a refusal depends on what its body has.
+            raise GONE[reply.status](self._transport.said(reply))
         answer = requests.Response()
         # The client logs answers, and a service may send the token back.
         hidden = self._transport.hidden
@@ -102,8 +108,9 @@ def asking(
         yield client
     except RapidIsingError:
         raise
-    except (requests.RequestException, ValueError, TypeError, AttributeError, LookupError) as error:
-        # Its own errors of media types and versions, and those of its models of what an answer holds.
+    except (requests.RequestException, ValueError, TypeError) as error:
+        # Its own errors of media types and versions, and those of its models of what an answer holds; its
+        # enumerations raise TypeError.
         raise broken(transport.machine, transport.told(error)) from None
     finally:
         client.close()

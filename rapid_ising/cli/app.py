@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ class Commands(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command line and exit with its status."""
+        shown, warnings.showwarning = warnings.showwarning, _warn
         try:
             status = super().main(*args, **{**options, "standalone_mode": False})
         except RapidIsingError as error:
@@ -43,7 +45,14 @@ class Commands(TyperGroup):
             status = _report(str(error) or type(error).__name__)
         except (typer.Abort, KeyboardInterrupt):
             status = INTERRUPTED
+        finally:
+            warnings.showwarning = shown
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _warn(message: Warning | str, *place: Any, **options: Any) -> None:
+    """Write a warning as one line, without the place in the code."""
+    print("warning:", " ".join(str(message).split()), file=sys.stderr)
 
 
 def _report(message: str) -> int:

@@ -30,7 +30,7 @@ def cell(value: float | None) -> str:
 
 
 def write_json(facts: Mapping[str, Any]) -> None:
-    """Write facts to stdout as one JSON object; infinity becomes the text "inf"."""
+    """Write facts to stdout as one JSON object; what JSON has no word for, such as infinity, is text."""
     print(json.dumps(_plain(facts), indent=2, allow_nan=False))
 
 
@@ -41,4 +41,5 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return value
+    # A token among the options of a machine is text that hides it.
+    return value if value is None or isinstance(value, str | int | float) else str(value)

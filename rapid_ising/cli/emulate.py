@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Annotated
@@ -30,6 +32,11 @@ def emulate(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="An option of the emulator; may be repeated."),
     ] = None,
+    attached: Annotated[
+        bool,
+        typer.Option("--attached", help="End when the standard input is closed, as by a parent that ends."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the address as one line of JSON.")] = False,
 ) -> None:
     """Run an emulator of a hardware service until Ctrl-C.
 
@@ -45,10 +52,19 @@ def emulate(
     def end(number: int, frame: FrameType | None) -> None:
         ended.set()
 
+    def watch() -> None:
+        sys.stdin.read()
+        ended.set()
+
     with emulated(name, port=port, **options) as service:
+        if attached:
+            threading.Thread(target=watch, daemon=True).start()
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
-        results().print(f"emulator of {name}, a digital twin and not the machine, at {service.url}")
+        if as_json:
+            print(json.dumps({"name": name, "url": service.url, "token": service.token}), flush=True)
+        else:
+            results().print(f"emulator of {name}, a digital twin and not the machine, at {service.url}")
         remarks().print(
             f"  rapid-ising train --backend {name} --backend-option url={service.url} "
             f"--backend-option token={service.token}",

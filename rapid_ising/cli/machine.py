@@ -26,6 +26,14 @@ Emulate = Annotated[
         help="Rehearse with an emulator of the machine's service: no account, no bill, no machine.",
     ),
 ]
+EmulatorOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--emulator-option",
+        metavar="KEY=VALUE",
+        help="An option of the emulator, such as faults=429:0.1; may be repeated.",
+    ),
+]
 JournalFile = Annotated[
     Path | None,
     typer.Option(
@@ -60,6 +68,7 @@ def machine_for(
     options: list[str] | None,
     *,
     emulate: bool = False,
+    emulator: list[str] | None = None,
     journal: Path | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -75,9 +84,11 @@ def machine_for(
             from rapid_ising.registry import load_backend
 
             given: dict[str, Any] = dict(key_value(text) for text in options or [])
-            service = held.enter_context(emulated(name))
+            service = held.enter_context(emulated(name, **dict(key_value(text) for text in emulator or [])))
             given |= {"url": service.url, "token": service.token}
             machine: Backend | None = load_backend(name, **given)
+        elif emulator:
+            raise InvalidParameterError(f"--emulator-option {emulator[0]} needs --emulate")
         else:
             machine = chosen_backend(name, options)
         if machine is None:

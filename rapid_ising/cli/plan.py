@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rapid_ising.cli.console import results, write_json
-from rapid_ising.cli.machine import EMULATED, Emulate, machine_for
+from rapid_ising.cli.machine import EMULATED, Emulate, EmulatorOptions, machine_for
 from rapid_ising.cli.options import BackendOptions, Beta, model_of
 
 
@@ -29,6 +29,7 @@ def plan(
         float | None, typer.Option(help="Refuse a relative error of rounding above this.")
     ] = None,
     emulate: Emulate = False,
+    emulator_option: EmulatorOptions = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
 ) -> None:
     """Show how a model would be put on a machine: stages, factors, errors, calls, reads and machine time.
@@ -37,7 +38,7 @@ def plan(
     """
     from rapid_ising.machine.prepare import plan as planned
 
-    with machine_for(backend, backend_option, emulate=emulate) as machine:
+    with machine_for(backend, backend_option, emulate=emulate, emulator=emulator_option) as machine:
         assert machine is not None
         found = planned(
             machine,

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rapid_ising.cli.console import cell, remarks, results, write_json
-from rapid_ising.cli.machine import EMULATED, BudgetText, Emulate, JournalFile, SendAgain, machine_for
+from rapid_ising.cli.machine import (
+    EMULATED,
+    BudgetText,
+    Emulate,
+    EmulatorOptions,
+    JournalFile,
+    SendAgain,
+    machine_for,
+)
 from rapid_ising.cli.options import (
     HIDDEN,
     HIDDEN_LAYERS,
@@ -105,6 +113,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     emulate: Emulate = False,
+    emulator_option: EmulatorOptions = None,
     refine: Annotated[
         int, typer.Option(help="Gibbs sweeps here from the machine's states, where its samples need them.")
     ] = 0,
@@ -146,6 +155,7 @@ def train(
         backend,
         backend_option,
         emulate=emulate,
+        emulator=emulator_option,
         journal=journal,
         checkpoint=checkpoint,
         resume=resume,

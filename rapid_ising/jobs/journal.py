@@ -272,7 +272,8 @@ class Journal:
                 if before is None:
                     self._database.execute(
                         "INSERT INTO jobs(run, key, tag, tags, attempts, state, spins, reads, beta, "
-                        "deadline, predicted, intended, request) VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "deadline, predicted, intended, request) "
+                        "VALUES (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
                         (
                             self.run,
                             key,

@@ -33,6 +33,7 @@ class Rounds(Submission):
     def __init__(self, stage: Calibrated, request: Request, gain: Gain | None, drive: float) -> None:
         self._stage, self._request = stage, request
         self._gain, self._drive = gain, drive
+        self._began = stage.history.gain
         self._tries: list[dict[str, Any]] = []
         self._answer: Answer | None = None
         self._error: BackendError | CapabilityError | None = None
@@ -147,6 +148,10 @@ class Rounds(Submission):
             moved = not math.isclose(drive, self._drive, rel_tol=1e-3)
             if moved and math.isclose(energies, sent, rel_tol=1e-5):
                 self._limit = "it is sent the same energies whatever is asked"
+        if not met and self._tries and saturated(self._tries[0], found, sent):
+            self._limit = "its beta does not rise with the energies, as where its noise does too"
+            # The next request starts where this one did: from here on the energies would grow at each.
+            stage.history.gain = self._began
         self._last = (self._drive, sent)
         factor = self._drive if stage.scales else self._drive / request.beta
         gain = None if self._gain is None else self._gain.value
@@ -243,6 +248,23 @@ def _told(found: EffectiveBeta) -> dict[str, float | None]:
     """Return an estimate for the record, without NaN, which JSON has not."""
     known = not math.isnan(found.beta)
     return {"estimate": found.beta if known else None, "error": found.error if known else None}
+
+
+def saturated(first: Mapping[str, Any], found: EffectiveBeta, sent: float) -> bool:
+    """Return whether beta has risen less than as the fourth root of the energies.
+
+    By three errors, so that chance is no reason; on machines that follow the energies more slowly than in
+    proportion beta may rise as their square root.
+
+    >>> before = {"sent": 1.0, "estimate": 0.9, "error": 0.01}
+    >>> [saturated(before, EffectiveBeta(beta, 0.01, beta), 2.0) for beta in (0.9, 1.3)]
+    [True, False]
+    """
+    estimate, error, grown = first["estimate"], first["error"], sent / first["sent"]
+    if grown <= 1 or not math.isfinite((estimate or math.nan) * found.beta * found.error * error):
+        return False
+    least = grown**0.25
+    return bool(found.beta < estimate * least - 3 * math.hypot(found.error, error * least))
 
 
 def shrunk(stages: Sequence[Mapping[str, Any]]) -> float:

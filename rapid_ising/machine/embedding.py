@@ -13,7 +13,7 @@ from rapid_ising.couplings import Sparse
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.machine.topology import Topology
-from rapid_ising.typing import Indices, States
+from rapid_ising.typing import Floats, Indices, Reals, States
 
 
 @final
@@ -26,7 +26,8 @@ class Chains:
     .. math:: E'(s') = c + \sum_i \frac{h_i}{|c_i|} \sum_{p \in c_i} s'_p
               + \sum_{i<j} \frac{J_{ij}}{m_{ij}} \sum_{pq} s'_p s'_q + C \sum_{pq \in c_i} (1 - s'_p s'_q),
 
-    so that E' = E while no chain is broken, and each violated coupler of a chain costs 2 C.
+    so that E' = E while no chain is broken, and each violated coupler of a chain costs 2 C. ``embed`` can
+    also put them on as few nodes and couplers as a bound allows, since small shares round to nothing.
 
     Parameters
     ----------
@@ -79,6 +80,11 @@ class Chains:
         self._between = first[~inside], second[~inside]
         pairs = self._pair(*(self.owner[end] for end in self._between))
         self._pairs, self._pair_of, self._couplers = np.unique(pairs, return_inverse=True, return_counts=True)
+        # The place of each coupler among those of its pair.
+        order = np.argsort(self._pair_of, kind="stable")
+        self._rank = np.empty(len(order), np.intp)
+        before = np.cumsum(self._couplers) - self._couplers
+        self._rank[order] = np.arange(len(order)) - before[self._pair_of[order]]
         self._refuse_pieces()
 
     def _pair(self, i: Indices, j: Indices) -> Indices:
@@ -109,7 +115,7 @@ class Chains:
         """Return which of these couplings of logical spins have no coupler between their chains."""
         return np.flatnonzero(~np.isin(self._pair(rows, columns), self._pairs))
 
-    def embed(self, model: IsingModel, strength: float) -> IsingModel:
+    def embed(self, model: IsingModel, strength: float, most: tuple[float, float] = (0, 0)) -> IsingModel:
         """Return the model of the nodes in use; every coupling must have a coupler.
 
         Parameters
@@ -118,12 +124,16 @@ class Chains:
             The logical model of as many spins as there are chains.
         strength
             C, in the units of the model's energy.
+        most
+            The largest field of a node and coupling of a coupler that are no matter: a field or coupling is
+            spread over no more of them than that takes. 0 spreads it over all.
         """
         rows, columns, values = model.couplings.to_coo()
         place = np.searchsorted(self._pairs, self._pair(rows, columns))
-        shares = np.zeros(len(self._pairs), model.dtype)
-        shares[place] = values / self._couplers[place]
-        spread = shares[self._pair_of]
+        whole = np.zeros(len(self._pairs))
+        whole[place] = values
+        shares, used = fewest(whole, self._couplers, most[1])
+        spread = np.where(self._rank < used[self._pair_of], shares[self._pair_of], 0.0).astype(model.dtype)
         kept = spread != 0
         bonds = np.full(len(self._bonds[0]), -strength, model.dtype)
         couplings = Sparse(
@@ -132,7 +142,9 @@ class Chains:
             np.concatenate([self._between[1][kept], self._bonds[1]]),
             np.concatenate([spread[kept], bonds]),
         )
-        fields = (model.fields / self.lengths).astype(model.dtype)[self.owner]
+        shares, used = fewest(model.fields, self.lengths, most[0])
+        position = np.arange(len(self.nodes)) - self.starts[self.owner]
+        fields = np.where(position < used[self.owner], shares[self.owner], 0.0).astype(model.dtype)
         return IsingModel(fields, couplings, model.offset + strength * len(bonds))
 
     def spread(self, states: States) -> States:
@@ -150,3 +162,17 @@ class Chains:
         ties = sums == 0
         sums[ties] = rng.choice(np.array([-1, 1]), int(ties.sum()))
         return np.where(sums > 0, 1, -1).astype(np.int8), (np.abs(sums) != self.lengths) | ties
+
+
+def fewest(values: Floats, places: Indices, most: float) -> tuple[Reals, Indices]:
+    """Return each value's share when it is spread over as few of its places as ``most`` allows, and how many.
+
+    >>> fewest(np.array([3.0, -0.5, 9.0]), np.array([4, 4, 2]), 1.0)
+    (array([ 1. , -0.5,  4.5]), array([3, 1, 2]))
+    """
+    whole = values.astype(np.float64)
+    if most <= 0:
+        return whole / places, places
+    needed = np.ceil(np.minimum(np.abs(whole) / most, places)).astype(np.intp)
+    used = np.maximum(needed, 1)
+    return whole / used, used

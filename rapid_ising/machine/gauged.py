@@ -34,7 +34,11 @@ class Gauged(SplitStage):
 
     Notes
     -----
-    A gauge turns signs, so that only ranges as wide on one side of 0 as on the other are offered.
+    A gauge turns signs, so that only ranges as wide on one side of 0 as on the other are offered. Around a
+    ``Scaled`` whose ranges are not, each gauge has a factor of its own where the ranges are what limits the
+    energies: of a machine with a temperature of its own the reads are then a mixture of several. ``prepare``
+    gives such a ``Scaled`` even ranges where there are no chains; chains need the wide side, and with them
+    this is left where a coupling is nearer to the end of its range than the chains are.
 
     Examples
     --------

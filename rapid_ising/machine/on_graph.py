@@ -24,6 +24,7 @@ from rapid_ising.machine.chain_strength import (
 from rapid_ising.machine.embedding import Chains
 from rapid_ising.machine.embedding_cache import EmbeddingCache, digest
 from rapid_ising.machine.find_embedding import Search, Wanted, verified
+from rapid_ising.machine.scaled import step_of
 from rapid_ising.machine.stage import Decode, PlainStage
 from rapid_ising.machine.topology import topology_of
 from rapid_ising.request import Answer, Request
@@ -55,8 +56,8 @@ class OnGraph(PlainStage):
     chain_strength
         C, what each coupler inside a chain is set to with a minus sign: a number in the units of the model's
         energy, or a callable that takes the IsingModel. None takes the larger of two: uniform torque
-        compensation, ``prefactor`` * RMS coupling * sqrt(mean degree); and, where the temperature can be set,
-        the strength at which heat alone breaks at most a share ``breaks`` of the longest chains.
+        compensation, ``prefactor`` * RMS coupling * sqrt(mean degree); and the strength at which heat alone
+        breaks at most a share ``breaks`` of the longest chains, at the asked beta.
     prefactor
         The prefactor of the torque compensation.
     breaks
@@ -139,11 +140,27 @@ class OnGraph(PlainStage):
         """Return the chain strength C for a model."""
         if self.chain_strength is None:
             torque = uniform_torque_compensation(model, self.prefactor)
-            if self.inner.capabilities.temperature != "settable":
-                return torque
+            # Where the temperature is the machine's, Calibrated brings it to this beta of these energies.
             return max(torque, thermal_strength(chains.longest - 1, beta, self.breaks))
         given = self.chain_strength(model) if callable(self.chain_strength) else self.chain_strength
         return finite("chain_strength", given, minimum=0)
+
+    def _most_of_one(self, strength: float) -> tuple[float, float]:
+        """Return the largest field of a node and coupling of a coupler that cost no range; 0 has no say.
+
+        Where the machine has steps, each share of a field or coupling is rounded by itself, small ones to
+        nothing. The chains, usually the largest couplings, set the factor into the machine's ranges: what
+        still fits at that factor is put on one node or coupler.
+        """
+        facts = self.inner.capabilities
+        if step_of(facts) == 0:
+            return 0.0, 0.0
+        if facts.field_range is None or facts.coupling_range is None:
+            # A stage inside brings both into ranges that are not seen from here, and mostly alike.
+            return strength, strength
+        sides = (min(-low, high) for low, high in (facts.field_range, facts.coupling_range))
+        field, coupling = (side / -facts.coupling_range[0] * strength for side in sides)
+        return field, coupling
 
     def _encode(self, request: Request) -> tuple[Request, Decode]:
         graph = self.inner.capabilities.topology
@@ -180,7 +197,7 @@ class OnGraph(PlainStage):
             start = chains.spread(start[rows_needed].reshape(reads, -1))
         asked = self._asked(
             request,
-            model=chains.embed(tiled(request.model, copies), strength),
+            model=chains.embed(tiled(request.model, copies), strength, self._most_of_one(strength)),
             num_reads=reads,
             initial_states=start,
             variables=nodes,

@@ -12,12 +12,15 @@ from rapid_ising.backend import Backend, Machine, Problem
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.job import Finished, Submission
 from rapid_ising.machine.calibrated import Calibrated
+from rapid_ising.machine.sent_law import BOUND, SentLaw, sent_law
 from rapid_ising.machine.stage import Stage
 from rapid_ising.plain import plain
 from rapid_ising.request import Request
 
 SHOWN = 4
 """The significant digits of a figure."""
+TOLD = 1e-3
+"""The total variation below which a plan does not speak of it."""
 
 
 @final
@@ -47,12 +50,20 @@ class Plan:
     """The time of the machine, where it states that of a read."""
     rounds: int = 1
     """The most times that all this is repeated, to meet the asked beta."""
+    law: SentLaw | None = None
+    """How far the law of what is sent lies from the one that was asked; None where there is none."""
     note: str = ""
+    """Why the reads are no Boltzmann samples; nothing where they are meant to be."""
+
+    @property
+    def sampler(self) -> bool:
+        """Whether the reads are Boltzmann samples, as far as can be told before any is drawn."""
+        return not self.note
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         facts: dict[str, Any] = plain(dataclasses.asdict(self))
-        return facts
+        return {**facts, "sampler": self.sampler}
 
     def __str__(self) -> str:
         size = f"{count(self.spins, 'spin')}, {count(self.num_reads, 'read')}"
@@ -64,7 +75,9 @@ class Plan:
             cost += f", {self.seconds:.3g} s of the machine"
         if self.rounds > 1:
             cost += f"; up to {self.rounds} times that until beta is met"
-        return "\n".join([head, *rows, cost, *([self.note] if self.note else [])])
+        # Where nothing is rounded the law is the asked one but for the last digits of numbers.
+        law = [str(self.law)] if self.law is not None and self.law.distance > TOLD else []
+        return "\n".join([head, *rows, cost, *law, *([self.note] if self.note else [])])
 
 
 def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -> Plan:
@@ -97,6 +110,7 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
         )
         for stage in outer
     ]
+    law = sent_law(chain, problem, beta)
     asked = standin.asked
     reads = sum(request.num_reads for request in asked)
     time = machine.capabilities.read_time
@@ -110,11 +124,12 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
         reads,
         None if time is None else time * reads,
         rounds,
-        not_a_sampler(facts, machine.name),
+        law,
+        not_a_sampler(facts, machine.name, law),
     )
 
 
-def not_a_sampler(facts: Capabilities, name: str) -> str:
+def not_a_sampler(facts: Capabilities, name: str, law: SentLaw | None = None) -> str:
     """Return why the reads of a chain are no Boltzmann samples; nothing where they are meant to be."""
     if facts.temperature == "none":
         return f"{name} is an optimiser: its reads are low-energy states, not Boltzmann samples"
@@ -122,7 +137,20 @@ def not_a_sampler(facts: Capabilities, name: str) -> str:
         return f"{name} returns each of its best states once: not Boltzmann samples"
     if facts.temperature == "effective":
         return f"the reads of {name} have a temperature of its own: put Calibrated around it"
-    return ""
+    return "" if law is None else too_coarse(name, law)
+
+
+def too_coarse(name: str, law: SentLaw) -> str:
+    """Return that a machine's steps change the law too much; nothing where they do not."""
+    if law.left <= BOUND:
+        return ""
+    what = "use a machine with finer steps or a smaller model"
+    what += ", or let more Gibbs sweeps follow" if law.sweeps else ", or let Gibbs sweeps follow (refine=10)"
+    after = "" if law.refined is None else f" after {count(law.sweeps, 'Gibbs sweep')}"
+    return (
+        f"in the steps of {name} the model has another law: total variation {law.left:.2g}{after}, above "
+        f"{BOUND:.2g}, so that its reads are not Boltzmann samples of this model: {what}"
+    )
 
 
 @final

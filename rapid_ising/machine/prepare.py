@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 import dimod
@@ -17,15 +18,17 @@ from rapid_ising.machine.batched import Batched
 from rapid_ising.machine.calibrated import Calibrated
 from rapid_ising.machine.chain_strength import TORQUE
 from rapid_ising.machine.embedded import Embedded
-from rapid_ising.machine.gauged import Gauged
-from rapid_ising.machine.plan import Plan, rehearse
+from rapid_ising.machine.gauged import Gauged, symmetric
+from rapid_ising.machine.plan import Plan, rehearse, too_coarse
 from rapid_ising.machine.quantized import Quantized
 from rapid_ising.machine.refined import Refined
 from rapid_ising.machine.reweighted import Reweighted
-from rapid_ising.machine.scaled import Scaled
+from rapid_ising.machine.scaled import Scaled, step_of
+from rapid_ising.machine.sent_law import sent_law
 from rapid_ising.machine.stage import Stage
 from rapid_ising.machine.tiled import Tiled
 from rapid_ising.machine.two_starts import TwoStarts
+from rapid_ising.notices import RoundingWarning
 from rapid_ising.registry import as_backend
 from rapid_ising.validation import positive_integer
 
@@ -62,10 +65,12 @@ def prepare(
     """Return the machine with the stages around it that the model needs, ready to be a ``backend=``.
 
     From the outside in, each only where the machine calls for it: weights, two starts and refinement (only
-    on demand); ``Calibrated`` where the temperature is the machine's own; ``Gauged`` likewise; ``Ancilla``
-    where there are no fields; ``Embedded`` (or ``Tiled``) where there is a graph; ``Scaled`` where there are
-    ranges; ``Quantized`` where there are steps; ``Batched`` where the reads of a call are limited. A machine
-    that takes the model as it is comes back as it is. Nothing is sent.
+    on demand); ``Calibrated`` where the temperature is the machine's own; ``Ancilla`` where there are no
+    fields; ``Embedded`` (or ``Tiled``) where there is a graph; ``Scaled`` where there are ranges;
+    ``Quantized`` where there are steps; ``Gauged`` where the temperature is the machine's own; ``Batched``
+    where the reads of a call are limited. Where a range is wider on one side of 0, which chains make use of,
+    ``Gauged`` is just inside ``Calibrated``. A machine that takes the model as it is comes back as it is.
+    Nothing is sent.
 
     Parameters
     ----------
@@ -76,7 +81,8 @@ def prepare(
     beta, num_reads
         The request that the plan is made for.
     show
-        Whether to print the plan, to standard error.
+        Whether to print the plan, to standard error. If not, what it would say against the reads as samples
+        of this model, for the machine's steps, is a warning.
     **choices
         ``gauges``, ``tiled``, ``refine``, ``two_starts``, ``reweight``, ``strict``, ``prefactor``; see
         ``staged``.
@@ -86,17 +92,28 @@ def prepare(
     CapabilityError, ProblemTooLargeError
         If the machine cannot take the model.
 
+    Warns
+    -----
+    RoundingWarning
+        If the steps of the machine change the law of the model by more than ``sent_law.BOUND``.
+
     Examples
     --------
     >>> from rapid_ising import IsingModel
     >>> prepare("exact", IsingModel([1.0], [[0.0]]), show=False)
     Exact()
     """
-    chain = staged(as_backend(backend), **choices)
+    machine, problem = as_backend(backend), problem_of(model)
+    chain = staged(machine, **choices)
     if show:
-        print(rehearse(chain, problem_of(model), beta=beta, num_reads=num_reads), file=sys.stderr)
-    else:
-        chain.check(problem_of(model), num_reads=num_reads, beta=beta)
+        print(rehearse(chain, problem, beta=beta, num_reads=num_reads), file=sys.stderr)
+        return chain
+    chain.check(problem, num_reads=num_reads, beta=beta)
+    if step_of(machine.capabilities):
+        law = sent_law(chain, problem, beta)
+        reason = "" if law is None else too_coarse(chain.name, law)
+        if reason:
+            warnings.warn(reason, RoundingWarning, stacklevel=2)
     return chain
 
 
@@ -156,20 +173,30 @@ def staged(
     """
     facts = machine.capabilities
     chain = machine
+    number = positive_integer("gauges", default_gauges(facts) if gauges is None else gauges)
+    ranges = {"field_range": facts.field_range, "coupling_range": facts.coupling_range}
+    even = {kind: symmetric(allowed) for kind, allowed in ranges.items()}
     if facts.reads_a_call is not None:
         chain = Batched(chain)
+    if number > 1 and even == ranges:
+        # Nearest to the machine, so that scaling and rounding are done once for all gauges.
+        chain = Gauged(chain, gauges=number)
     if facts.integer_coefficients:
         chain = Quantized(chain, strict=strict)
     if facts.field_range is not None or facts.coupling_range is not None:
-        chain = Scaled(chain)
+        # In each gauge other couplings are positive: without chains, the same range for both signs gives all
+        # gauges one factor.
+        one = number > 1 and facts.topology is None
+        chain = Scaled(chain, **even) if one and even != ranges else Scaled(chain)
     if facts.topology is not None:
         chain = Tiled(chain, prefactor=prefactor) if tiled else Embedded(chain, prefactor=prefactor)
     elif tiled:
         raise InvalidParameterError(f"{machine.name} has no graph to lay tiles on: leave tiled out")
     if not facts.fields:
         chain = Ancilla(chain)
-    if positive_integer("gauges", default_gauges(facts) if gauges is None else gauges) > 1:
-        chain = Gauged(chain, gauges=gauges or default_gauges(facts))
+    if number > 1 and even != ranges:
+        # Chains need the wide side of a range, and a gauge nearer to the machine would turn their signs.
+        chain = Gauged(chain, gauges=number)
     if facts.temperature == "effective" and facts.returns == "multiset":
         chain = Calibrated(chain)
     if positive_integer("refine", refine, minimum=0):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar, final
 
+import numpy as np
+
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.gibbs import gibbs_chains
-from rapid_ising.machine.parts import once_each
 from rapid_ising.machine.stage import Decode, PlainStage
 from rapid_ising.request import Answer, Request
 from rapid_ising.validation import positive_integer
@@ -31,7 +32,8 @@ class Refined(PlainStage):
 
     Notes
     -----
-    Of a machine that returns distinct states, those that meet come once, and their weights add up.
+    The states of a machine that returns each once, perhaps fewer than asked, are repeated in turn up to the
+    number of reads: each starts a chain of its own, and the chains are a multiset.
 
     Examples
     --------
@@ -50,13 +52,19 @@ class Refined(PlainStage):
     def _check_options(self, facts: Capabilities) -> None:
         positive_integer("sweeps", self.sweeps)
 
+    def _offered(self, facts: Capabilities) -> Capabilities:
+        return dataclasses.replace(facts, returns="multiset")
+
     def _encode(self, request: Request) -> tuple[Request, Decode]:
         def decode(answer: Answer) -> Answer:
+            if self.inner.capabilities.returns == "distinct":
+                turns = np.arange(request.num_reads) % len(answer.states)
+                weights = None if answer.weights is None else answer.weights[turns]
+                answer = Answer(answer.states[turns], answer.stages, weights)
             states, update = gibbs_chains(
                 request.model, answer.states, [self.sweeps], request.beta, request.rng, request.deadline
             )
             record = {"stage": self.stage, "sweeps": self.sweeps, "beta": request.beta, "update": update}
-            refined = answer.with_stage(record, states=states)
-            return once_each(refined) if request.returns == "distinct" else refined
+            return answer.with_stage(record, states=states)
 
         return self._asked(request), decode

@@ -9,6 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from rapid_ising.capabilities import Capabilities
+from rapid_ising.couplings import Patterns
 from rapid_ising.errors import CapabilityError, InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.machine.stage import Decode, PlainStage
@@ -87,7 +88,8 @@ class Scaled(PlainStage):
 
     def _encode(self, request: Request) -> tuple[Request, Decode]:
         facts, factor = self.inner.capabilities, self.factor(request.model)
-        values = request.model.couplings.values()
+        # Not looked at where there are no steps: a pass over all couplings.
+        values = request.model.couplings.values() if step_of(facts) else np.zeros(0)
         largest = max(-values.min(initial=0.0), values.max(initial=0.0)) * factor
         if 0 < largest < step_of(facts) / 2:
             raise CapabilityError(
@@ -96,7 +98,7 @@ class Scaled(PlainStage):
                 "use a machine with a wider range of fields, or a model with smaller ones"
             )
         model = request.model if factor == 1.0 else request.model.scaled(factor)
-        while self._room(model) < 1.0:
+        while isinstance(model.couplings, Patterns) and self._room(model) < 1.0:
             # Couplings that are sums of patterns are rounded anew, perhaps over the edge of the range.
             factor *= 1 - 4 * float(np.finfo(model.dtype).eps)
             model = request.model.scaled(factor)

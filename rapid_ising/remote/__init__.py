@@ -4,6 +4,7 @@ Needs httpx and msgspec, which the extra of each machine brings. Nothing here to
 request is sent.
 """
 
+from rapid_ising.remote.backoff import Backoff as Backoff
 from rapid_ising.remote.machine import CONTRACT_TESTED as CONTRACT_TESTED
 from rapid_ising.remote.machine import RemoteMachine as RemoteMachine
 from rapid_ising.remote.machine import RemoteSubmission as RemoteSubmission

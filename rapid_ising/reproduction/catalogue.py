@@ -10,6 +10,7 @@ from rapid_ising.reproduction.likelihood import Likelihood
 from rapid_ising.reproduction.machines import Machines
 from rapid_ising.reproduction.models import Models
 from rapid_ising.reproduction.negative_phases import NegativePhases
+from rapid_ising.reproduction.services import Services
 from rapid_ising.reproduction.study import Study
 
 STUDIES: dict[str, Study] = {
@@ -21,9 +22,10 @@ STUDIES: dict[str, Study] = {
     "models": Models(),
     "likelihood": Likelihood(),
     "machines": Machines(),
+    "services": Services(),
 }
 """Each study as it is asked for; two of them may share their tasks."""
-OTHER = ("machines",)
+OTHER = ("machines", "services")
 """The studies that are not of the paper's figures and must be asked for by name."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -13,7 +14,8 @@ from rapid_ising.capabilities import Capabilities
 from rapid_ising.couplings import Bipartite
 from rapid_ising.enumeration import enumerate_model
 from rapid_ising.ising import IsingModel
-from rapid_ising.machine import Calibrated, Embedded, PlainStage, Scaled, prepare
+from rapid_ising.machine import Batched, Calibrated, Embedded, PlainStage, Scaled, prepare
+from rapid_ising.machine.chain_strength import uniform_torque_compensation
 from rapid_ising.machine.plan import flattened
 from rapid_ising.machine.stage import Decode
 from rapid_ising.registry import load_backend
@@ -53,6 +55,8 @@ class Noted(PlainStage):
 
     stage: ClassVar[str] = "noted"
     does: ClassVar[str] = "counts"
+    # What a plan tries is not asked of the machine.
+    rehearsed: ClassVar[bool] = False
 
     note: Callable[[Request, Answer], None] = dataclasses.field(kw_only=True)
 
@@ -74,7 +78,13 @@ def machine_of(facts: Mapping[str, Any]) -> Backend:
     """Return the machine of a task."""
     if facts["machine"] == ANNEALER:
         return OwnTemperature("simulated-annealing", beta=facts["beta"])
-    return load_backend(TWIN, **facts["options"])
+    machine = load_backend(TWIN, **facts["options"])
+    if "prefactor" not in facts:
+        return machine
+    # The torque rule alone, or as the library has it.
+    prefactor = facts["prefactor"]
+    rule = None if prefactor is None else partial(uniform_torque_compensation, prefactor=prefactor)
+    return Embedded(Scaled(Batched(machine)), chain_strength=rule)
 
 
 def correlation_error(states: States, exact: Reals) -> float:
@@ -99,7 +109,7 @@ def calibration(facts: Mapping[str, Any]) -> dict[str, Any]:
     machine = machine_of(facts)
     prepared = prepare(machine, model, num_reads=reads, show=False, **facts.get("choices", {}))
     samplers = {"exact": load_backend("exact"), "prepared": prepared}
-    if machine.capabilities.topology is None:
+    if not isinstance(machine, Embedded):
         samplers["raw"] = Scaled(machine)
     answers = {name: sampler.sample(model, num_reads=reads, seed=seed) for name, sampler in samplers.items()}
     found = flattened(answers["prepared"].info["rapid_ising"]["stages"])

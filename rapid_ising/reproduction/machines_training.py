@@ -13,6 +13,7 @@ from rapid_ising.evaluation import hamming_distance, known_rows
 from rapid_ising.machine import Calibrated, Embedded
 from rapid_ising.machine.plan import flattened, not_a_sampler
 from rapid_ising.machine.prepare import staged, stages
+from rapid_ising.machine.sent_law import sent_law
 from rapid_ising.models import PatternBoltzmannMachine, PatternModel, PatternRBM
 from rapid_ising.registry import load_backend
 from rapid_ising.reproduction.machines_calibration import Noted
@@ -23,17 +24,14 @@ SIDE, HIDDEN, PATTERNS = 4, 100, 8
 """With fewer hidden spins many a training fails on an exact machine too: a third of the seeds with 16."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "twin-dwave": {"topology": "complete", "size": SIDE**2 + HIDDEN},
-    "twin-cmos": {"size": SIDE**2 + HIDDEN},
+    "twin-cmos": {"size": SIDE**2 + HIDDEN, "temperature_step_length": 10},
+    "tree-decomposition": {"marginals": False},
 }
-"""Machines large enough for the model."""
-SLOW = {"tree-decomposition": "a treewidth of 16 takes seconds a call, and minutes a training"}
-"""Machines that are left out, with the reason."""
+"""Machines large enough for the model, and none of the work that is not asked for."""
 
 
 def training(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the distance of held-out images and what was asked of the machine, or why it cannot train."""
-    if facts["backend"] in SLOW:
-        return {"sampler": False, "reason": f"left out: {SLOW[facts['backend']]}"}
     data = stripes(SIDE)
     calls: list[int] = []
     records: list[dict[str, dict[str, Any]]] = []
@@ -64,10 +62,17 @@ def training(facts: Mapping[str, Any]) -> dict[str, Any]:
         return {"sampler": False, "reason": str(error)}
     seconds = time.perf_counter() - began
     known = known_rows(data.shape, 1)
-    note = not_a_sampler(chain.capabilities, machine.name)
+    # Of the trained model, since a model grows colder, and so coarser in steps, while it trains.
+    law = sent_law(chain, model.ising(), 1.0)
+    note = not_a_sampler(chain.capabilities, machine.name, law)
+    unmet = sum(record.get(Calibrated.stage, {}).get("met") is False for record in records)
+    if unmet > len(records) / 2:
+        note = note or f"{unmet} of its {len(records)} answers say that they are not at the asked beta"
     values: dict[str, Any] = {
         "sampler": not note,
         "reason": note,
+        "predicted": None if law is None else law.distance,
+        "unmet": unmet / max(1, len(records)),
         "distance": hamming_distance(model, data.test, known, beta=math.inf, seed=0),
         "calls": len(calls),
         "reads": sum(calls),

@@ -126,9 +126,12 @@ def _bipartite() -> ReferenceModel:
     return ReferenceModel("bipartite", fields, pairs, Bipartite(block))
 
 
-def _patterns(name: str, layers: tuple[int, ...] | None) -> ReferenceModel:
-    """Return six spins coupled by two real patterns, all of them or only between two layers."""
-    fields = (0.2, -0.4, 0.3, 0.0, -0.1, 0.5)
+def _patterns(name: str, layers: tuple[int, ...] | None, *, free: bool = False) -> ReferenceModel:
+    """Return six spins coupled by two real patterns, all of them or only between two layers.
+
+    ``free`` of fields they are a model for machines of patterns, which have no fields and no layers.
+    """
+    fields = (0.0,) * 6 if free else (0.2, -0.4, 0.3, 0.0, -0.1, 0.5)
     patterns = [[1.0, -0.8, 0.6, 1.1, -0.5, 0.9], [0.7, 1.0, -0.9, 0.4, -1.2, -0.6]]
     scale = -0.6
     pairs = {
@@ -159,6 +162,7 @@ REFERENCE_MODELS: Mapping[str, ReferenceModel] = {
         _bipartite(),
         _patterns("patterns", None),
         _patterns("layered-patterns", (2, 4)),
+        _patterns("free-patterns", None, free=True),
         _whole_numbers(),
         _uncoupled("uncoupled", (0.7, -0.3, 0.0, 1.1)),
         _uncoupled("one-spin", (0.4,)),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EMULATORS: Mapping[str, str] = {
     "amplify-ae": "amplify_ae:AmplifyAeEmulator",
     "cim": "cim:CimEmulator",
+    "dirac-3": "dirac_3:Dirac3Emulator",
     "dwave": "dwave:DwaveEmulator",
     "fujitsu-da": "fujitsu_da:FujitsuDaEmulator",
     "hitachi-cmos": "hitachi_cmos:HitachiCmosEmulator",

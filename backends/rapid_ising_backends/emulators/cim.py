@@ -16,9 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rapid_ising import Backend, IsingModel
-from rapid_ising.couplings import Sparse
-from rapid_ising.machine import Batched
+from rapid_ising import Backend, IsingModel, Sparse
 from rapid_ising_backends.emulators.emulator import Emulator, Lenient, refuse
 from rapid_ising_backends.emulators.faults import STATUSES, Faults
 from rapid_ising_backends.emulators.jobs import Jobs
@@ -27,8 +25,8 @@ from rapid_ising_backends.twins.cim import TwinCim
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 MEMBERS = ("couplings", "runs", "spins")
 STATES: Mapping[str, str] = {"waiting": "queued"}
-SECONDS_A_RUN = 0.005
-"""What a run takes on the machine of Inagaki et al.: 1000 round trips of 5 us."""
+ROUND_TRIPS, SECONDS_A_RUN = 1000, 0.005
+"""A run on the machine of Inagaki et al.: 1000 round trips of 5 us."""
 
 
 @final
@@ -38,7 +36,9 @@ class CimEmulator(Emulator):
     Parameters
     ----------
     twin
-        What solves; None takes a ``TwinCim`` with the ``options``.
+        What solves; None takes a ``TwinCim`` with ``round_trips`` and the ``options``.
+    round_trips
+        The round trips of a run; they change nothing in the time that is told.
     max_runs
         The most runs of one job.
     slots
@@ -46,7 +46,7 @@ class CimEmulator(Emulator):
     faults, token
         See ``Emulator``.
     **options
-        Those of ``TwinCim``: size, largest_coupling, pump, feedback, noise, round_trips and so on.
+        Those of ``TwinCim``: size, largest_coupling, pump, feedback, noise and so on.
     """
 
     name: ClassVar[str] = "cim"
@@ -55,13 +55,15 @@ class CimEmulator(Emulator):
         self,
         twin: Backend | None = None,
         *,
+        round_trips: int = ROUND_TRIPS,
         max_runs: int = 1000,
         slots: int = 64,
         faults: Faults | None = None,
         token: str = "emulator-token",
         **options: Any,
     ) -> None:
-        super().__init__(TwinCim(**options) if twin is None else twin, faults=faults, token=token)
+        own = TwinCim(round_trips=round_trips, **options) if twin is None else twin
+        super().__init__(own, faults=faults, token=token)
         facts = self.twin.capabilities
         self.max_runs, self.size = max_runs, facts.max_variables or 2000
         self.largest = 1 if facts.coupling_range is None else int(facts.coupling_range[1])
@@ -72,7 +74,7 @@ class CimEmulator(Emulator):
 
     def default_twin(self) -> Backend:
         """Return a machine of 2000 spins."""
-        return TwinCim()
+        return TwinCim(round_trips=ROUND_TRIPS)
 
     def routes(self) -> Sequence[Route]:
         """Return the addresses of the contract."""
@@ -193,11 +195,12 @@ class CimEmulator(Emulator):
         triples = np.array(asked["couplings"], dtype=np.int64).reshape(-1, 3)
         couplings = Sparse(n, triples[:, 0], triples[:, 1], triples[:, 2].astype(np.float64))
         model = IsingModel(np.zeros(n), couplings)
+        rng = np.random.default_rng(seed)
         # A run of the twin is one read.
-        found = Batched(self.twin).sample(model, num_reads=asked["runs"], seed=seed)
+        runs = [self.twin.sample(model, seed=rng).record[0] for _ in range(asked["runs"])]
         return {
-            "spins": found.record.sample.tolist(),
-            "energies": [round(energy) for energy in found.record.energy.tolist()],
+            "spins": [run.sample.tolist() for run in runs],
+            "energies": [round(run.energy) for run in runs],
             "machine_seconds": SECONDS_A_RUN * asked["runs"],
         }
 

@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.sapi import BadJobError, SapiEmulator
+from rapid_ising_backends.emulators.sapi import SapiEmulator
+from rapid_ising_backends.emulators.sapi_wire import bad_job
 from rapid_ising_backends.twins.dwave import SIZES, Topology, TwinDwave
 
 Array = npt.NDArray[Any]
 FIELDS, COUPLINGS, EXTENDED, AT_A_QUBIT = (-4.0, 4.0), (-1.0, 1.0), (-2.0, 1.0), (-18.0, 15.0)
 READS, ANNEALING = (1, 10_000), (0.5, 2000.0)
+ROOMY = 11
+"""The size of a Pegasus graph where none is given: 120 spins, all coupled, fit on it."""
 LONGEST = 1_000_000.0
 """Microseconds that a job may take."""
 PROGRAMMING, THERMALIZATION, READOUT, DELAY, ANNEAL = 14_000.0, 1_000.0, 123.0, 21.0, 20.0
@@ -41,7 +44,7 @@ class DwaveEmulator(SapiEmulator):
     twin
         A ``TwinDwave``; None makes one.
     topology, size
-        Those of the twin that is made.
+        Those of the twin that is made; a Pegasus graph of size 11 when left out.
     """
 
     name: ClassVar[str] = "dwave"
@@ -60,7 +63,8 @@ class DwaveEmulator(SapiEmulator):
 
     def default_twin(self) -> Backend:
         """Return a processor of the size that was asked."""
-        return TwinDwave(self.topology, self.size)
+        roomy = ROOMY if self.topology == "pegasus" else None
+        return TwinDwave(self.topology, self.size or roomy)
 
     @functools.cached_property
     def graph(self) -> nx.Graph[int]:
@@ -149,26 +153,26 @@ class DwaveEmulator(SapiEmulator):
         scale = scale_of(ising)
         if not asked["params"].get("auto_scale", True):
             if scale < 1 - 1e-12 or not self._fits(ising):
-                raise BadJobError("Problem coefficients are out of range (h_range, extended_j_range)")
+                raise bad_job("Problem coefficients are out of range (h_range, extended_j_range)")
             scale = 1.0
         return lambda: self._anneal(bqm, asked["params"], scale, body)
 
     def _bqm(self, asked: Mapping[str, Any]) -> dimod.BinaryQuadraticModel:
         data = asked["data"]
         if data.get("format") != "qp" or set(data) - {"format", "lin", "quad", "offset"}:
-            raise BadJobError("Problem data must be of format qp")
+            raise bad_job("Problem data must be of format qp")
         linear = doubles(data.get("lin"))
         if len(linear) != len(self.qubits):
-            raise BadJobError(f"lin must have {len(self.qubits)} values, one a qubit")
+            raise bad_job(f"lin must have {len(self.qubits)} values, one a qubit")
         active = {q for q, value in zip(self.qubits, linear, strict=True) if not np.isnan(value)}
         if not active:
-            raise BadJobError("Problem has no active qubits")
+            raise bad_job("Problem has no active qubits")
         pairs = [pair for pair in self.couplers if active.issuperset(pair)]
         quadratic = doubles(data.get("quad"))
         if len(quadratic) != len(pairs):
-            raise BadJobError(f"quad must have {len(pairs)} values, one an active coupler")
+            raise bad_job(f"quad must have {len(pairs)} values, one an active coupler")
         if np.isinf(linear).any() or not np.isfinite(quadratic).all():
-            raise BadJobError("Problem coefficients must be finite")
+            raise bad_job("Problem coefficients must be finite")
         bqm = dimod.BinaryQuadraticModel("SPIN" if asked["type"] == "ising" else "BINARY")
         bqm.add_linear_from([(q, v) for q, v in zip(self.qubits, linear, strict=True) if q in active])
         bqm.add_quadratic_from([(*pair, value) for pair, value in zip(pairs, quadratic, strict=True)])
@@ -239,20 +243,20 @@ def checked_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise unless a job's parameters are those of the processor, each in its range."""
     unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
-        raise BadJobError(f"Unknown parameter {', '.join(unknown)}")
+        raise bad_job(f"Unknown parameter {', '.join(unknown)}")
     reads, time = parameters.get("num_reads", 1), parameters.get("annealing_time", ANNEAL)
     if isinstance(reads, bool) or not isinstance(reads, int) or not READS[0] <= reads <= READS[1]:
-        raise BadJobError(f"num_reads must be an integer in the range {list(READS)}")
+        raise bad_job(f"num_reads must be an integer in the range {list(READS)}")
     if (
         isinstance(time, bool)
         or not isinstance(time, int | float)
         or not ANNEALING[0] <= time <= ANNEALING[1]
     ):
-        raise BadJobError(f"annealing_time must be a number in the range {list(ANNEALING)}")
+        raise bad_job(f"annealing_time must be a number in the range {list(ANNEALING)}")
     if parameters.get("answer_mode", "raw") not in ("raw", "histogram"):
-        raise BadJobError("answer_mode must be raw or histogram")
+        raise bad_job("answer_mode must be raw or histogram")
     if not isinstance(parameters.get("auto_scale", True), bool):
-        raise BadJobError("auto_scale must be a boolean")
+        raise bad_job("auto_scale must be a boolean")
 
 
 def scale_of(ising: dimod.BinaryQuadraticModel) -> float:
@@ -263,7 +267,7 @@ def scale_of(ising: dimod.BinaryQuadraticModel) -> float:
     """
     ends = [(value, FIELDS) for value in ising.linear.values()]
     ends += [(value, EXTENDED) for value in ising.quadratic.values()]
-    return min((limit[int(value > 0)] / value for value, limit in ends if value), default=1.0)
+    return float(min((limit[int(value > 0)] / value for value, limit in ends if value), default=1.0))
 
 
 def doubles(text: Any) -> Array:
@@ -271,7 +275,7 @@ def doubles(text: Any) -> Array:
     try:
         return np.frombuffer(base64.b64decode(text, validate=True), "<f8")
     except (TypeError, ValueError):
-        raise BadJobError("Problem data cannot be decoded") from None
+        raise bad_job("Problem data cannot be decoded") from None
 
 
 def packed(values: Array, kind: str) -> str:

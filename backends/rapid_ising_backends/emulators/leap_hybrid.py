@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.sapi import BadJobError, SapiEmulator, error, refused
+from rapid_ising_backends.emulators.sapi import SapiEmulator
+from rapid_ising_backends.emulators.sapi_wire import bad_job, error, refused
 from rapid_ising_backends.simulated_annealing import SimulatedAnnealing
 
 VARIABLES, BIASES, HOURS = 1_000_000, 200_000_000, 24.0
@@ -132,22 +133,22 @@ class LeapHybridEmulator(SapiEmulator):
         """Return what solves a job."""
         data, parameters = asked["data"], asked["params"]
         if data.get("format") != "ref" or data.get("data") not in self.models:
-            raise BadJobError("Problem data must refer to a problem that was uploaded")
+            raise bad_job("Problem data must refer to a problem that was uploaded")
         if set(parameters) - set(PARAMETERS):
-            raise BadJobError("Unknown parameter")
+            raise bad_job("Unknown parameter")
         model = self.models[data["data"]]
         try:
             bqm = dimod.BinaryQuadraticModel.from_file(io.BytesIO(model))
         except (ValueError, KeyError, TypeError, EOFError):
-            raise BadJobError("Problem is no binary quadratic model") from None
+            raise bad_job("Problem is no binary quadratic model") from None
         if bqm.num_variables > VARIABLES or bqm.num_variables + bqm.num_interactions > BIASES:
-            raise BadJobError("Problem is too large")
+            raise bad_job("Problem is too large")
         sizes, times = zip(*SHORTEST, strict=True)
         shortest, limit = float(np.interp(bqm.num_variables, sizes, times)), parameters.get("time_limit")
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not shortest <= limit:
-            raise BadJobError(f"time_limit must be a number of at least {shortest:g}")
+            raise bad_job(f"time_limit must be a number of at least {shortest:g}")
         if limit > 3600 * HOURS:
-            raise BadJobError(f"time_limit must be at most {3600 * HOURS:g}")
+            raise bad_job(f"time_limit must be at most {3600 * HOURS:g}")
         return lambda: self._solve(bqm, float(limit), model)
 
     def _solve(self, bqm: dimod.BinaryQuadraticModel, limit: float, model: bytes) -> dict[str, Any]:

@@ -1,26 +1,34 @@
-"""D-Wave's Solver API 3.0 as its emulators speak it: media types, accounts, and jobs of any solver."""
+"""D-Wave's Solver API 3.0 as its emulators speak it: accounts, and jobs of any solver."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from rapid_ising import Backend
-from rapid_ising_backends.emulators.emulator import Emulator, refuse
+from rapid_ising_backends.emulators.emulator import Emulator
 from rapid_ising_backends.emulators.faults import STATUSES
 from rapid_ising_backends.emulators.jobs import EmulatedJob, Jobs
+from rapid_ising_backends.emulators.sapi_wire import (
+    VERSION,
+    answered,
+    bad_job,
+    error,
+    filtered,
+    moment,
+    named,
+    refused,
+)
 
-VERSION = "3.0.0"
 BATCH, LABEL, LIST = 20, 1024, 1000
 """The most jobs of a request, letters of a label, and ids of a question."""
 LARGEST = 2**28
@@ -31,17 +39,6 @@ STATES: Mapping[str, str] = {
     "done": "COMPLETED",
     "failed": "FAILED",
     "cancelled": "CANCELLED",
-}
-TEXTS: Mapping[int, str] = {
-    400: "Bad request",
-    401: "Invalid token or access denied",
-    403: "Access forbidden",
-    404: "Problem does not exist or apitoken does not have access",
-    406: "Not acceptable",
-    415: "Unsupported media type",
-    429: "Request limits exceeded",
-    500: "Internal server error",
-    503: "Service unavailable",
 }
 
 
@@ -72,7 +69,7 @@ class SapiEmulator(Emulator):
 
     @abstractmethod
     def problem(self, asked: Mapping[str, Any], body: bytes) -> Callable[[], dict[str, Any]]:
-        """Return what solves a job; raise BadJobError with the text of a refusal."""
+        """Return what solves a job; raise ``bad_job`` where it is refused."""
 
     def failure(self, asked: Mapping[str, Any]) -> str | None:
         """Return why a job that was taken on fails, if it does."""
@@ -144,37 +141,37 @@ class SapiEmulator(Emulator):
     def _take(self, asked: Any) -> dict[str, Any]:
         try:
             if not isinstance(asked, dict) or set(asked) - {"data", "params", "solver", "type", "label"}:
-                raise BadJobError("unknown or missing fields")
+                raise bad_job("unknown or missing fields")
             solver = asked.get("solver")
             if isinstance(solver, dict) and solver.get("version", self) is None:
                 # One of the vendor's two clients writes the version that a hybrid solver lacks as null.
                 solver = {key: value for key, value in solver.items() if key != "version"}
             if solver != self.definition()["identity"]:
-                raise BadJobError("Solver does not exist or apitoken does not have access", 404)
+                raise bad_job("Solver does not exist or apitoken does not have access", 404)
             if asked.get("type") not in self.kinds:
-                raise BadJobError(f"Problem type must be one of {', '.join(self.kinds)}")
+                raise bad_job(f"Problem type must be one of {', '.join(self.kinds)}")
             label = asked.get("label")
             if label is not None and not (isinstance(label, str) and len(label) <= LABEL):
-                raise BadJobError(f"label must be text of at most {LABEL} characters")
+                raise bad_job(f"label must be text of at most {LABEL} characters")
             if not isinstance(asked.get("data"), dict) or not isinstance(asked.get("params"), dict):
-                raise BadJobError("data and params are expected")
+                raise bad_job("data and params are expected")
             # The seed of the answer is that of the job without its label, which is another each time.
             body = json.dumps({**asked, "label": None}, sort_keys=True).encode()
             solve = self.problem(asked, body)
             if self.slots is not None and len(self.open_jobs()) >= self.slots:
-                raise BadJobError("Number of problems in progress exceeds the limit", 429)
-        except BadJobError as refusal:
-            return error(refusal.code, str(refusal))
+                raise bad_job("Number of problems in progress exceeds the limit", 429)
+        except HTTPException as refusal:
+            return dict(cast("dict[str, Any]", refusal.detail))
         job = self.jobs.add(label or "", solve)
+        if self.failure(asked) is not None:
+            job.fate = "job-failed"
         self.described[job.id] = asked
         self.accept(label or job.id)
         return self._status(job)
 
     def _state_of(self, job: EmulatedJob) -> str:
         state = STATES[job.state]
-        if state == "COMPLETED" and (job.fate == "job-failed" or self.failure(self.described[job.id])):
-            return "FAILED"
-        return state
+        return "FAILED" if state == "COMPLETED" and job.fate == "job-failed" else state
 
     def _status(self, job: EmulatedJob, state: str | None = None) -> dict[str, Any]:
         state, asked = state or self._state_of(job), self.described[job.id]
@@ -196,8 +193,6 @@ class SapiEmulator(Emulator):
         job = self.jobs.get(id)
         if job is None:
             return None
-        if self.failure(self.described[id]) is not None and job.looks >= 2 and not job.cancelled:
-            return self._status(job, "FAILED"), None
         state, answer = self.jobs.look(id)
         return None if state == "deleted" else (self._status(job, STATES[state]), answer)
 
@@ -257,56 +252,3 @@ class SapiEmulator(Emulator):
         if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
             raise refused(400)
         return answered([self._cancelled(id) for id in ids], "problems")
-
-
-class BadJobError(Exception):
-    """A job that is refused, in the API's words."""
-
-    def __init__(self, text: str, code: int = 400) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-def named(media: str) -> str:
-    """Return the full name of one of the API's media types."""
-    return f"application/vnd.dwave.sapi.{media}+json"
-
-
-def answered(content: Any, media: str) -> Response:
-    """Return an answer of one of the API's media types."""
-    return JSONResponse(content, media_type=f"{named(media)}; version={VERSION}")
-
-
-def error(code: int, text: str | None = None) -> dict[str, Any]:
-    """Return the API's body of an error."""
-    return {"error_code": code, "error_msg": text or TEXTS[code]}
-
-
-def refused(code: int, text: str | None = None) -> HTTPException:
-    """Return the API's refusal of a request."""
-    return refuse(code, error(code, text))
-
-
-def moment(seconds: float) -> str:
-    """Return a time as the API writes it.
-
-    >>> moment(0.5)
-    '1970-01-01T00:00:00.500000Z'
-    """
-    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def filtered(definition: dict[str, Any], http: HttpRequest) -> dict[str, Any]:
-    """Return the parts of a definition that ``filter`` asks for: all or none, then what is added or taken."""
-    base, *changes = http.query_params.get("filter", "all").split(",")
-    if base not in ("all", "none") or any(change[:1] not in ("+", "-", " ") for change in changes):
-        raise refused(400)
-    kept = dict(definition) if base == "all" else {}
-    for change in changes:
-        # A plus sign that was not escaped reads as a space.
-        if change[:1] == "-":
-            kept.pop(change[1:], None)
-        else:
-            kept.update({key: value for key, value in definition.items() if key == change[1:]})
-    return kept

@@ -91,16 +91,8 @@ def spawn(
     name: str, *, faults: str = "", port: int = 0, options: Mapping[str, Any] | None = None
 ) -> Iterator[Running]:
     """Run the emulator of a machine in a process of its own for as long as the block lasts."""
-    words = [
-        sys.executable,
-        "-m",
-        "rapid_ising_backends.emulators",
-        name,
-        "--port",
-        str(port),
-        "--json",
-        "--attached",
-    ]
+    command = "from rapid_ising.cli.app import main; main()"
+    words = [sys.executable, "-c", command, "emulate", name, "--port", str(port), "--json", "--attached"]
     words += ["--faults", faults] if faults else []
     for key, value in (options or {}).items():
         words += ["--option", f"{key}={json.dumps(value)}"]

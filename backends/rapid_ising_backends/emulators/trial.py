@@ -22,8 +22,7 @@ import numpy as np
 
 from rapid_ising import Backend, Capabilities
 from rapid_ising.errors import BackendError, InvalidParameterError, UnknownNameError
-from rapid_ising.remote import RemoteMachine, machine, transport
-from rapid_ising.remote.backoff import Backoff
+from rapid_ising.remote import Backoff, RemoteMachine, machine, transport
 from rapid_ising_backends.emulators import emulator as emulators
 from rapid_ising_backends.emulators import jobs
 from rapid_ising_backends.emulators.emulator import Emulator
