@@ -181,13 +181,13 @@ class RemoteMachine(Machine):
 
     def _looked_up(self, request: Request, tag: str, since: float) -> str | None:
         limit = request.deadline if request.deadline.remaining > GRACE else Deadline(GRACE)
-        failure: ProtocolError | None = None
+        failure: BackendError | None = None
         for pause in LOOKS:
             transport.sleep(pause)
             try:
                 id, failure = self._find(request, tag, since, limit), None
-            except ProtocolError as error:
-                # It may have been damaged on its way.
+            except (ProtocolError, UnknownOutcomeError) as error:
+                # The list may have been damaged on its way.
                 id, failure = None, error
             if id is not None:
                 return id

@@ -34,7 +34,7 @@ RATES = (0.5, 1.0, 0.2)
 """The rate of a fault, by the seed."""
 PASSING = ("429", "500", "503", BEFORE, *AFTERWARDS)
 """Faults after which the service is itself again."""
-REQUESTS, READS, SPINS = 2, 8, 4
+REQUESTS, READS, SPINS = 2, 32, 4
 """What a trial asks."""
 PATIENT, BRIEF = 10.0, 0.7
 """The deadline of a request, and where a fault is to be waited for, in seconds."""
