@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills docs-page test lint format wheel backends-table constraints clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs-page test lint format wheel backends-table constraints clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -47,6 +47,10 @@ docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that
 
 test: $(INSTALLED)  ## run all tests and doctests; ARGS="-k exact" for some of them
 	@$(BIN)/pytest $(ARGS)
+
+faults: $(INSTALLED)  ## every adapter against every fault and 10 000 damaged answers; SEEDS=20, NAMES="cim dwave"
+	@$(BIN)/python tests/faults.py $(or $(SEEDS),20) $(NAMES)
+	@RAPID_ISING_FUZZ=10000 $(BIN)/pytest tests/test_remote_fuzz.py
 
 lint: $(INSTALLED)  ## ruff, its formatter, and mypy --strict
 	@$(BIN)/ruff check

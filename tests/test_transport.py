@@ -23,7 +23,7 @@ from rapid_ising.errors import (
     RejectedError,
     UnknownOutcomeError,
 )
-from rapid_ising.remote import Reply, Secret, Transport, transport
+from rapid_ising.remote import Reply, Secret, Transport, decoded, transport
 from rapid_ising.remote.backoff import Backoff, retry_after
 from rapid_ising.remote.transport import PATIENCE, TRIES, Failure
 
@@ -80,6 +80,18 @@ def test_a_post_to_a_busy_service_is_sent_again(pauses: list[float]) -> None:
         busy = way.post("/", b"job", deadline=Deadline(20), busy=lambda reply: reply.body == b"busy")
     assert busy.body == b"done"
     assert len(service.asked) == 2
+
+
+def test_what_is_none_of_the_documents_answers_is_not_busy(pauses: list[float]) -> None:
+    def busy(reply: Reply) -> bool:
+        return decoded("demo", reply.body, dict[str, int])["busy"] == 1
+
+    with scripted(answer(401, b"<html>"), answer(500, b"<html>"), answer(200, b"<html>")) as service:
+        way = Transport("demo", service.url)
+        for kind in (AuthenticationError, UnknownOutcomeError, ProtocolError):
+            with pytest.raises(kind):
+                way.post("/", b"job", deadline=Deadline(20), busy=busy)
+    assert len(service.asked) == 3
 
 
 def test_a_post_to_a_refused_connection_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:

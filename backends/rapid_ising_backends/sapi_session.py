@@ -62,8 +62,11 @@ class Way(BaseAdapter):
             # Not left to the client, whose reading of a refusal depends on what its body has.
             raise GONE[reply.status](self._transport.said(reply))
         answer = requests.Response()
-        answer.status_code, answer._content = reply.status, reply.body
-        answer.headers = CaseInsensitiveDict(reply.headers)
+        # The client logs answers, and a service may send the token back.
+        hidden = self._transport.hidden
+        answer.status_code = reply.status
+        answer._content = hidden(reply.body.decode("latin-1")).encode("latin-1")
+        answer.headers = CaseInsensitiveDict({key: hidden(value) for key, value in reply.headers.items()})
         answer.request, answer.url = request, str(request.url)
         return answer
 

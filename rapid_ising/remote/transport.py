@@ -244,7 +244,7 @@ class Transport:
                     doubts.append(failed)
                 if reply.final:
                     raise BackendError(f"{self.machine} {failed}")
-            elif reply.status in (TOO_MANY, UNAVAILABLE) or busy(reply):
+            elif reply.status in (TOO_MANY, UNAVAILABLE) or is_busy(busy, reply, expected):
                 wait = retry_after(reply.headers.get("retry-after"))
                 failed = f"is busy ({self.said(reply)})"
                 left = max(0.0, min(PATIENCE, deadline.remaining))
@@ -377,12 +377,23 @@ class Transport:
         if len(text) > MOST_TOLD:
             text = text[:MOST_TOLD]
         # Before and after: white space in a token is made one space.
-        text = " ".join(self._hidden(text).split()) or type(what).__name__
-        text = self._hidden("".join(c if c.isprintable() else "?" for c in text))
+        text = " ".join(self.hidden(text).split()) or type(what).__name__
+        text = self.hidden("".join(c if c.isprintable() else "?" for c in text))
         return text if len(text) <= 300 else text[:300] + "..."
 
-    def _hidden(self, text: str) -> str:
+    def hidden(self, text: str) -> str:
+        """Return a text without the token."""
         return text if self._token is None else self._token.hidden_in(text)
+
+
+def is_busy(busy: Callable[[Reply], bool], reply: Reply, expected: Collection[int]) -> bool:
+    """Return whether an answer says busy; one of another status may be none of the document's."""
+    try:
+        return busy(reply)
+    except ProtocolError:
+        if reply.status in expected:
+            raise
+        return False
 
 
 def checked_url(machine: str, url: Any) -> str:

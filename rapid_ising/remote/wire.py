@@ -44,7 +44,8 @@ def decoded(machine: str, body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         said = str(error)
-    # Not from where it is caught: the context may hold the answer. And without a value that the service sent.
+    # Not from where it is caught, and with neither the answer nor a value of it: it may hold what was sent.
+    del body
     raise broken(machine, re.sub("(?s)value '.*'", "value", said))
 
 
