@@ -85,6 +85,24 @@ def nodes(root: list[Any]) -> Iterator[tuple[Any, Any]]:
             yield part, key
 
 
+def each_kind_of_place(body: bytes) -> Iterator[float]:
+    """Yield the place of one value of each kind: the elements of a list are alike."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return
+    places, seen = list(nodes([content])), set[tuple[Any, ...]]()
+    ways: dict[int, tuple[Any, ...]] = {}
+    for number, (parent, key) in enumerate(places):
+        held = content if parent is None else parent[key]
+        way = () if parent is None else (*ways[id(parent)], None if isinstance(parent, list) else key)
+        if isinstance(held, dict | list):
+            ways[id(held)] = way
+        if way not in seen:
+            seen.add(way)
+            yield (number + 0.5) / len(places)
+
+
 def _flip(m: Mutation, body: bytes) -> bytes:
     place = min(len(body) - 1, m.at(body))
     return body[:place] + bytes([body[place] ^ (1 << m.number % 8)]) + body[place + 1 :] if body else b"x"

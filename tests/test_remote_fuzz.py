@@ -23,7 +23,7 @@ import pytest
 from demo_service import Demo
 from faults import MACHINES, service
 from hypothesis import strategies as st
-from mutations import KINDS, VALUES, Mutation, mutations
+from mutations import KINDS, VALUES, Mutation, each_kind_of_place, mutations
 
 import rapid_ising as ri
 from rapid_ising.errors import RapidIsingError
@@ -186,6 +186,36 @@ def test_a_damaged_answer_is_an_error_or_harmless(talk: Talk) -> None:
     # Both ends are seen: not all damage is noticed before it matters, and not all of it matters.
     assert ends["ProtocolError"] > EXAMPLES / 20
     assert ends["right"] > EXAMPLES / 50
+
+
+STRANGE: list[Any] = [None, -1, 0.5, 2**63, 10**400, "x", [], {}]
+HARD = [VALUES.index(value) for value in STRANGE]
+
+
+@pytest.mark.parametrize("talk", MACHINES, indirect=True)
+def test_each_value_may_be_any_other(talk: Talk) -> None:
+    tried = 0
+    for place, said in enumerate(talk.said):
+        for where in each_kind_of_place(said.reply.body):
+            for number in HARD:
+                tried += 1
+                with contextlib.suppress(RapidIsingError):
+                    assert talk.wrong(talk.damaged({place: Mutation("set", where, number, 0.0)})) == ""
+    assert tried > 30
+
+
+def test_places_of_each_kind() -> None:
+    body = b'{"a": [{"b": 1}, {"b": 2}], "c": [[1, 2], [3, 4]]}'
+    changed = [Mutation("set", place, VALUES.index("x"), 0.0).of(body) for place in each_kind_of_place(body)]
+    assert changed == [
+        b'"x"',
+        b'{"a": "x", "c": [[1, 2], [3, 4]]}',
+        b'{"a": [{"b": 1}, {"b": 2}], "c": "x"}',
+        b'{"a": ["x", {"b": 2}], "c": [[1, 2], [3, 4]]}',
+        b'{"a": [{"b": "x"}, {"b": 2}], "c": [[1, 2], [3, 4]]}',
+        b'{"a": [{"b": 1}, {"b": 2}], "c": ["x", [3, 4]]}',
+        b'{"a": [{"b": 1}, {"b": 2}], "c": [["x", 2], [3, 4]]}',
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -71,7 +71,7 @@ class Result(msgspec.Struct):
 
     energies: list[float]
     spins: list[list[tuple[int, int, int]]]
-    execution_time: int = 0
+    execution_time: float = 0.0
 
 
 class Solved(msgspec.Struct):
