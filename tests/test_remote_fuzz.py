@@ -123,7 +123,7 @@ def problem_of(asked: ri.Backend) -> tuple[dimod.BinaryQuadraticModel, bool]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _hurry() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, hurried():
+    with hurried(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(transport, "sleep", lambda seconds: None)
         patch.setattr(machine, "POLLS", Backoff(first=1e-5, factor=1.5, longest=1e-3))
         # Always the same tag, which is in addresses.
