@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from adapters import ADAPTERS
@@ -30,7 +31,10 @@ OPTIONS = {
     "dwave": [],
 }
 """Machines that keep their answers, with options that make a training short."""
-EMULATORS = {"cim": {"size": 40, "round_trips": 100}}
+EMULATORS: dict[str, dict[str, Any]] = {
+    "cim": {"size": 40, "round_trips": 100},
+    "dwave": {"topology": "complete", "size": 32},
+}
 LIMIT = 300.0
 """The seconds of one training, kills and all."""
 
