@@ -365,6 +365,9 @@ class RemoteSubmission(Submission):
         try:
             states, details = machine._read(request, self._reply)
             record = {"stage": machine.name, "job": self.id, **details}
+            seconds = record.get("machine_seconds", 0.0)
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ProtocolError(f"{machine.name} says that it took {seconds:g} s: not a time")
             if machine.emulated is not None:
                 record["emulated"] = machine.emulated
             record["seconds"] = time.monotonic() - self._began
