@@ -212,7 +212,7 @@ class TestEnds:
         assert ends["answered"]
 
 
-@pytest.mark.filterwarnings("ignore::rapid_ising.notices.CalibrationWarning")
+@pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
 def test_trainings_are_equal_whether_or_not_answers_are_lost(quick: None) -> None:
     data = ri.datasets.stripes(4).train
     trained, jobs = [], []

@@ -12,7 +12,7 @@ from rapid_ising.errors import CapabilityError, MissingDependencyError, ProblemT
 from rapid_ising.evaluation import hamming_distance, known_rows
 from rapid_ising.machine import Calibrated, Embedded
 from rapid_ising.machine.plan import flattened, not_a_sampler
-from rapid_ising.machine.prepare import staged, stages
+from rapid_ising.machine.prepare import plan, staged, stages
 from rapid_ising.machine.sent_law import sent_law
 from rapid_ising.models import PatternBoltzmannMachine, PatternModel, PatternRBM
 from rapid_ising.registry import load_backend
@@ -24,10 +24,15 @@ SIDE, HIDDEN, PATTERNS = 4, 100, 8
 """With fewer hidden spins many a training fails on an exact machine too: a third of the seeds with 16."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "twin-dwave": {"topology": "complete", "size": SIDE**2 + HIDDEN},
-    "twin-cmos": {"size": SIDE**2 + HIDDEN, "temperature_step_length": 10},
+    "twin-cmos": {"size": SIDE**2 + HIDDEN},
     "tree-decomposition": {"marginals": False},
 }
 """Machines large enough for the model, and none of the work that is not asked for."""
+SLOW = {
+    "twin-cmos": "with 100 sweeps an anneal a training took a quarter of an hour and ended at .47: 95 % of "
+    "its chains, of up to 100 nodes, were broken"
+}
+"""Machines that are planned for and not trained, with what was seen."""
 
 
 def training(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,6 +53,10 @@ def training(facts: Mapping[str, Any]) -> dict[str, Any]:
         if machine.capabilities.structures is not None:
             # A machine of patterns couples every two spins.
             model = PatternBoltzmannMachine(SIDE**2 + HIDDEN, PATTERNS, n_visible=SIDE**2, seed=facts["seed"])
+        if facts["backend"] in SLOW:
+            planned = plan(machine, model)
+            why = [f"left out: {SLOW[facts['backend']]}", planned.note]
+            return {"sampler": planned.sampler, "reason": "; ".join(filter(None, why))}
         chain = staged(Noted(machine, note=asked))
         began = time.perf_counter()
         train(
