@@ -71,6 +71,8 @@ class Services(Study):
         return {**values, "warnings": sorted({str(warning.message) for warning in noted})}
 
     def sections(self, results: Sequence[Result]) -> list[Element]:  # noqa: D102
+        if not results:
+            return [Text("No task of this study is done.")]
         rows, reasons = [], []
         for name, group in _groups(results).items():
             values = [result.values for result in group]
@@ -115,6 +117,8 @@ class Services(Study):
         return [first, Table(columns, rows, caption), *(Text(reason) for reason in reasons), *left_out]
 
     def claims(self, results: Sequence[Result]) -> list[Claim]:  # noqa: D102
+        if not results:
+            return []
         distances = {name: mean([r.values["distance"] for r in g]) for name, g in _groups(results).items()}
         bad = sorted(name for name, value in distances.items() if value is None or value >= GOOD)
         return [
