@@ -8,7 +8,8 @@ from typing import Any
 import dimod
 
 from rapid_ising.errors import InvalidParameterError, JobFailedError, UnknownOutcomeError
-from rapid_ising.jobs.journal import INTENDED, Entry, Journal
+from rapid_ising.jobs.entry import INTENDED, Entry
+from rapid_ising.jobs.journal import Journal
 from rapid_ising.machine.journaled import HoldsJobs, answer_content, facts_of
 from rapid_ising.machine.record_request import request_from_json
 from rapid_ising.machine.record_values import array_from_json, label_from_json, states_from_json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
@@ -20,11 +19,11 @@ from typing import Any, final
 from rapid_ising.errors import CheckpointError
 from rapid_ising.file_lock import lock
 from rapid_ising.jobs.budget import Spent
+from rapid_ising.jobs.entry import ANSWERED, CANCELLED, COLUMNS, FAILED, INTENDED, SENT, Entry
 
 FORMAT = 1
 APPLICATION = 0x52494A31
 """SQLite's application id of a journal: it tells one from any other SQLite file."""
-INTENDED, SENT, ANSWERED, FAILED, CANCELLED = "intended", "sent", "answered", "failed", "cancelled"
 BUSY = 10.0
 """The seconds that a reader or writer waits for another."""
 TABLES = """
@@ -38,48 +37,6 @@ CREATE TABLE jobs(
     intended REAL NOT NULL, sent REAL, ended REAL, cleared REAL, emulated TEXT, error TEXT, request BLOB,
     answer BLOB, UNIQUE(run, key));
 """
-COLUMNS = (
-    "number, run, key, tag, tags, attempts, state, id, spins, reads, beta, deadline, predicted, "
-    "machine_seconds, intended, sent, ended, cleared, emulated, error"
-)
-
-
-@final
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """What a journal knows of a job; times are seconds since 1970."""
-
-    number: int
-    run: int
-    key: str
-    """The hash of the request and of its random numbers."""
-    tag: str
-    """The name under which the job goes to the machine, another at each attempt."""
-    tags: int
-    """How many names it has had."""
-    attempts: int
-    """How many times it may have reached the machine."""
-    state: str
-    """intended, sent, answered, failed or cancelled."""
-    id: str | None
-    """The machine's own name for the job."""
-    spins: int
-    reads: int
-    beta: float
-    deadline: float | None
-    """The seconds that the call had; None is no limit."""
-    predicted: float
-    """The seconds of the machine that were expected."""
-    machine_seconds: float | None
-    """The seconds that it stated."""
-    intended: float
-    sent: float | None
-    ended: float | None
-    cleared: float | None
-    """When the machine was told that it may forget the answered job."""
-    emulated: str | None
-    """What an emulator said that it is; None for a machine."""
-    error: str | None
 
 
 @final

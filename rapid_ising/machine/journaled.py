@@ -20,7 +20,8 @@ from rapid_ising.errors import (
 )
 from rapid_ising.job import Submission
 from rapid_ising.jobs.budget import Budget
-from rapid_ising.jobs.journal import ANSWERED, INTENDED, SENT, Entry, Journal
+from rapid_ising.jobs.entry import ANSWERED, INTENDED, SENT, Entry
+from rapid_ising.jobs.journal import Journal
 from rapid_ising.machine.record_file import compact, digest
 from rapid_ising.machine.record_request import request_to_json
 from rapid_ising.machine.record_values import (

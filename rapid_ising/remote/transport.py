@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import math
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,6 +21,7 @@ from rapid_ising.errors import (
     RejectedError,
     UnknownOutcomeError,
 )
+from rapid_ising.remote.address import checked_url, loopback
 from rapid_ising.remote.authorisation import Authorisation, hide_in_logs
 from rapid_ising.remote.backoff import Backoff, retry_after
 from rapid_ising.remote.punctual import keep_to, make_punctual
@@ -394,39 +393,3 @@ def is_busy(busy: Callable[[Reply], bool], reply: Reply, expected: Collection[in
         if reply.status in expected:
             raise
         return False
-
-
-def checked_url(machine: str, url: Any) -> str:
-    """Return the address of a service without its last slash.
-
-    >>> checked_url("demo", "https://example.org/api/")
-    'https://example.org/api'
-    """
-    if not isinstance(url, str):
-        raise InvalidParameterError(f"url of {machine} must be text such as 'https://host/api', not {url!r}")
-    try:
-        parts = urlsplit(url)
-        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-        bad = bad or parts.username is not None or parts.password is not None or bool({*"?#"} & {*url})
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
-        bad = True
-    if bad or not url.isprintable() or " " in url:
-        raise InvalidParameterError(
-            f"url of {machine} must read http(s)://host[:port][/path], without a user, a password or a "
-            "query; a token goes into token= or the environment"
-        )
-    return url.rstrip("/")
-
-
-def loopback(url: str) -> bool:
-    """Return whether an address is one of this computer.
-
-    >>> loopback("http://127.0.0.1:8000/api"), loopback("https://example.org")
-    (True, False)
-    """
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
