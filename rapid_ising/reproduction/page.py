@@ -52,6 +52,9 @@ def _head(studies: Mapping[str, Study]) -> list[Element]:
     if set(studies) == {"machines"}:
         said = f"What every machine does with models of known law, measured with rapid-ising {__version__}."
         return [Heading("Every machine, measured", 1), Text(said)]
+    if set(studies) == {"services"}:
+        said = f"The stripes trained by way of the emulator of every service, with rapid-ising {__version__}."
+        return [Heading("Every hardware service, rehearsed", 1), Text(said)]
     said = f"The figures and claims of {PAPER}, measured again with rapid-ising {__version__}."
     return [Heading("Reproduction of arXiv:1910.01592", 1), Text(said)]
 
