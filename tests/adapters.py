@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import pytest
 
 import rapid_ising as ri
 from rapid_ising_backends.emulators import emulate
@@ -34,7 +37,19 @@ ADAPTERS: Mapping[str, Adapter] = {
 }
 SEPARATE = ("dirac-3",)
 """Machines whose client cannot be in the environment of the tests."""
-LOCAL = [name for name in ri.available_backends() if name not in (*ADAPTERS, *SEPARATE)]
+HEAVY = {"simulated-bifurcation": "simulated_bifurcation"}
+"""Local machines whose package, with PyTorch, is too large for the environment of the tests: its module."""
+LOCAL = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name in HEAVY and importlib.util.find_spec(HEAVY[name]) is None,
+            reason=f"{name} is not installed: pip install 'rapid-ising[{name}]'",
+        ),
+    )
+    for name in ri.available_backends()
+    if name not in (*ADAPTERS, *SEPARATE)
+]
 
 
 @contextlib.contextmanager
