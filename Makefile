@@ -45,8 +45,8 @@ docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that
 	@mkdir -p docs/$(PAGE) && cp $(PAGE)/pictures/*.png docs/$(PAGE)/ 2>/dev/null || rmdir docs/$(PAGE)
 	@sed 's|](pictures/|]($(PAGE)/|g' $(PAGE)/index.md >docs/$(PAGE).md
 
-test: $(INSTALLED)  ## run all tests and doctests; ARGS="-k exact" for some of them
-	@$(BIN)/pytest $(ARGS)
+test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k exact" for some of them
+	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 faults: $(INSTALLED)  ## every adapter against every fault and 10 000 damaged answers; SEEDS=20, NAMES="cim dwave"
 	@$(BIN)/python tests/faults.py $(or $(SEEDS),20) $(NAMES)
