@@ -30,8 +30,8 @@ class OpenJij(LocalBackend):
     nothing is always made, so that at a low beta a read would remember its start.
 
     "sqa": Trotter slices whose transverse field gamma (1 - s) falls to 0 as s rises, at a fixed beta. The
-    slices are locked to each other long before the end, and what is left is no Boltzmann law of any beta: it
-    is an optimiser here, and each read is its best slice.
+    slices are locked to each other before the end, and what is left follows the problem and the settings; it
+    need not be a Boltzmann law of any beta. It is an optimiser here, and each read is its best slice.
 
     Each read has a seed of its own. In one call with a seed OpenJij gives every read the same one, and so the
     same state.
@@ -100,7 +100,7 @@ class OpenJij(LocalBackend):
         rising, sweeps = np.unique(betas, return_counts=True)
         schedule = list(zip(rising.tolist(), sweeps.tolist(), strict=True))
         rng, n = request.rng, request.model.num_variables
-        system = cxxjij.system.make_classical_ising([1] * (n + 1), graph)
+        system = cxxjij.system.make_classical_ising([1] * n, graph)
 
         def read() -> Floats:
             system.reset_spins(_start(rng, n))
@@ -113,7 +113,7 @@ class OpenJij(LocalBackend):
     def _sqa(self, request: Request, graph: Any) -> tuple[Callable[[], Floats], dict[str, Any]]:
         rng, n, model = request.rng, request.model.num_variables, request.model
         schedule, _ = quartic_ising_schedule(None, self.path_beta, self.gamma, self.num_sweeps)
-        slices = [[1] * (n + 1)] * self.trotter
+        slices = [[1] * n] * self.trotter
         system = cxxjij.system.make_transverse_ising(slices, graph, self.gamma)
 
         def read() -> Floats:
@@ -127,8 +127,12 @@ class OpenJij(LocalBackend):
 
 
 def _start(rng: np.random.Generator, spins: int) -> list[int]:
-    """Return random spins, and the one that stands for the fields."""
-    return [*(2 * rng.integers(2, size=spins) - 1).tolist(), 1]
+    """Return random spins without the one that stands for the fields.
+
+    OpenJij adds that one itself. Given one spin more, its slices would flip it, and with it the fields.
+    """
+    start: list[int] = (2 * rng.integers(2, size=spins) - 1).tolist()
+    return start
 
 
 def interactions(model: IsingModel) -> Any:
