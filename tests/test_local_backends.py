@@ -229,8 +229,8 @@ def test_openjijs_graph_has_the_energies_of_the_model() -> None:
     np.testing.assert_allclose(found - found[0], wanted - wanted[0], atol=1e-9)
 
 
-def test_openjijs_quantum_annealing_feels_the_fields_and_is_no_sampler() -> None:
-    """Nine of ten reads at least are ground states of models with fields, and no beta has the law of all."""
+def test_openjijs_quantum_annealing_feels_the_fields_and_claims_no_temperature() -> None:
+    """Nine of ten reads at least are ground states of models with fields."""
     machine = OpenJij("sqa")
     assert machine.capabilities.temperature == "none"
     assert OpenJij("sa").capabilities.temperature == "settable"
@@ -239,13 +239,6 @@ def test_openjijs_quantum_annealing_feels_the_fields_and_is_no_sampler() -> None
         lowest = energies(model, all_states(6).astype(float)).min()
         answer = machine.sample(model, num_reads=300, seed=seed)
         assert np.isclose(answer.record.energy, lowest).mean() >= 0.9
-    rng = np.random.default_rng(3)
-    half = np.triu(rng.normal(size=(8, 8)), 1)
-    model = ri.IsingModel(rng.normal(size=8), half + half.T).scaled(0.3)
-    reads = list(map(tuple, machine.sample(model, num_reads=3000, seed=0).record.sample.tolist()))
-    for beta in np.linspace(0, 20, 201).tolist():
-        exact, _ = law(model, beta)
-        assert total_variation(reads, exact) > tolerance(exact, len(reads))
 
 
 def test_openjijs_reads_differ_within_a_seeded_call() -> None:
