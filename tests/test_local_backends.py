@@ -229,8 +229,8 @@ def test_openjijs_graph_has_the_energies_of_the_model() -> None:
     np.testing.assert_allclose(found - found[0], wanted - wanted[0], atol=1e-9)
 
 
-def test_openjijs_quantum_annealing_feels_the_fields_and_claims_no_temperature() -> None:
-    """Nine of ten reads at least are ground states of models with fields."""
+def test_openjijs_quantum_annealing_feels_the_fields_and_is_no_sampler() -> None:
+    """Nine of ten reads are ground states of models with fields, and others have the law of no beta."""
     machine = OpenJij("sqa")
     assert machine.capabilities.temperature == "none"
     assert OpenJij("sa").capabilities.temperature == "settable"
@@ -239,6 +239,14 @@ def test_openjijs_quantum_annealing_feels_the_fields_and_claims_no_temperature()
         lowest = energies(model, all_states(6).astype(float)).min()
         answer = machine.sample(model, num_reads=300, seed=seed)
         assert np.isclose(answer.record.energy, lowest).mean() >= 0.9
+    rng = np.random.default_rng(1)
+    half = np.triu(rng.normal(size=(6, 6)), 1)
+    model = ri.IsingModel(rng.normal(size=6), half + half.T)
+    warm = OpenJij("sqa", num_sweeps=100, trotter=16, path_beta=1.0)
+    reads = list(map(tuple, warm.sample(model, num_reads=3000, seed=1).record.sample.tolist()))
+    for beta in np.linspace(0, 5, 101).tolist():
+        exact, _ = law(model, beta)
+        assert total_variation(reads, exact) > tolerance(exact, len(reads))
 
 
 def test_openjijs_reads_differ_within_a_seeded_call() -> None:
