@@ -47,6 +47,7 @@ from rapid_ising.registry import available_backends as available_backends
 from rapid_ising.registry import load_backend as load_backend
 from rapid_ising.request import Answer as Answer
 from rapid_ising.request import Request as Request
+from rapid_ising.threads import use_threads as use_threads
 from rapid_ising.training import callbacks as callbacks
 from rapid_ising.training import train as train
 from rapid_ising.training.constraints import Clip as Clip

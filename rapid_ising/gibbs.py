@@ -14,10 +14,15 @@ from rapid_ising.couplings import Dense, Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
-from rapid_ising.typing import Floats, Indices, States
+from rapid_ising.layer_fields import LayerFields, Span, block_sweeps, tiles
+from rapid_ising.threads import over_pieces
+from rapid_ising.typing import Floats, Indices, Reals, States
+
+DRAW = 16
+"""About how many multiplications of a matrix product a draw takes as long as."""
 
 
-def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Floats:
+def sample_spins(fields: Floats, beta: float | Reals, rng: np.random.Generator) -> Floats:
     r"""Draw independent spins in their fields.
 
     .. math:: P(s = +1) = \frac{1}{1 + e^{2 \beta f}} = \frac{1 + \tanh(-\beta f)}{2}
@@ -27,9 +32,10 @@ def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Float
     fields
         The local fields f in dimod's sign, any shape, float32 or float64.
     beta
-        The inverse temperature; at infinity the spins go against their fields and ties are drawn evenly.
+        The inverse temperature, or one a row, shape ``fields.shape[:-1]``; at infinity the spins go against
+        their fields and ties are drawn evenly.
     rng
-        Where the random numbers come from.
+        Gives the key of the call's random numbers.
 
     Returns
     -------
@@ -41,22 +47,28 @@ def sample_spins(fields: Floats, beta: float, rng: np.random.Generator) -> Float
     >>> sample_spins(np.array([[-5.0, 5.0]]), float("inf"), np.random.default_rng(0))
     array([[ 1., -1.]])
     """
-    points = rng.random(fields.shape, dtype=fields.dtype.type)
-    points *= 2
-    points -= 1
-    if beta > float(np.finfo(fields.dtype).max):
-        return np.where(fields == 0, np.copysign(1, points), -np.sign(fields))
-    with np.errstate(over="ignore"):
-        means = np.tanh(np.multiply(fields, fields.dtype.type(-beta)))
-    means -= points
-    return np.copysign(fields.dtype.type(1), means)
+    # Here, since numba is half of the time that an import of the library would take.
+    from rapid_ising.kernels.spin_draws import draw_spins
+    from rapid_ising.kernels.streams import new_key
+
+    spins = np.array(fields, order="C")
+    width = spins.shape[-1] if spins.ndim else 1
+    rows = spins.reshape(-1, width) if spins.size else spins.reshape(0, width)
+    key, biases = new_key(rng), np.zeros(width, spins.dtype)
+    betas = np.ascontiguousarray(np.broadcast_to(beta, spins.shape[:-1])).reshape(-1).astype(np.float64)
+
+    def work(piece: tuple[int, tuple[Span, Span]]) -> None:
+        draw_spins(rows, biases, 1.0, betas, key, piece[0], *piece[1])
+
+    over_pieces(work, list(enumerate(tiles(len(rows), width, DRAW * width))))
+    return spins
 
 
 def gibbs_sweeps(
     model: IsingModel,
     states: npt.ArrayLike,
     sweeps: int,
-    beta: float,
+    beta: float | Reals,
     rng: np.random.Generator,
     deadline: Deadline | None = None,
     free: npt.ArrayLike | None = None,
@@ -75,7 +87,8 @@ def gibbs_sweeps(
     sweeps
         How often every free spin is drawn.
     beta
-        The inverse temperature; infinity lets each spin relax against its field.
+        The inverse temperature, or one a chain, shape (chains,); infinity lets each spin relax against its
+        field.
     rng
         Where the random numbers come from.
     deadline
@@ -100,8 +113,13 @@ def gibbs_sweeps(
     chosen = np.arange(model.num_variables) if free is None else _chosen_spins(free, model.num_variables)
     layers = model.couplings.layers
     if layers is not None and len(layers) == 2:
-        return _block_sweeps(model, start, sweeps, beta, rng, limit, chosen)
-    return _single_spin_sweeps(model, start, sweeps, beta, rng, limit, chosen)
+        return _block_sweeps(model, start, sweeps, beta, rng, limit, chosen) if sweeps else start
+    if np.ndim(beta):
+        for value in np.unique(beta):
+            here = np.asarray(beta) == value
+            start[here] = _single_spin_sweeps(model, start[here], sweeps, float(value), rng, limit, chosen)
+        return start
+    return _single_spin_sweeps(model, start, sweeps, float(beta), rng, limit, chosen)
 
 
 def gibbs_chains(
@@ -161,28 +179,46 @@ def _chosen_spins(free: npt.ArrayLike, spins: int) -> Indices:
     return indices.astype(np.intp)
 
 
+def layer_fields(model: IsingModel) -> tuple[LayerFields, LayerFields]:
+    """Return the fields on the second layer of a model of two layers, and those on the first."""
+    couplings = model.couplings
+    assert couplings.layers is not None
+    fields = model.fields.astype(model.dtype)
+    low, high = fields[: couplings.layers[0]], fields[couplings.layers[0] :]
+    if isinstance(couplings, Patterns):
+        first, second = np.split(couplings.patterns.astype(model.dtype), [len(low)], axis=1)
+        gain = float(couplings.scale)
+        return LayerFields((first.T, second), gain, high), LayerFields((second.T, first), gain, low)
+    block = couplings.submatrix(np.arange(len(low)), np.arange(len(low), len(fields))).astype(model.dtype)
+    return LayerFields((block,), 1.0, high), LayerFields((block.T,), 1.0, low)
+
+
 def _block_sweeps(
     model: IsingModel,
     states: States,
     sweeps: int,
-    beta: float,
+    beta: float | Reals,
     rng: np.random.Generator,
     limit: Deadline,
     free: Indices,
 ) -> States:
     assert model.couplings.layers is not None
     cut = model.couplings.layers[0]
-    fields = model.fields.astype(model.dtype)
-    first = states[:, :cut].astype(model.dtype)
-    second = states[:, cut:].astype(model.dtype)
-    held = np.ones(len(fields), dtype=bool)
+    up, down = layer_fields(model)
+    held = np.ones(model.num_variables, dtype=bool)
     held[free] = False
-    for _ in range(sweeps):
-        drawn = sample_spins(model.couplings.across(first, 0, 1) + fields[cut:], beta, rng)
-        second = np.where(held[cut:], second, drawn) if held.any() else drawn
-        drawn = sample_spins(model.couplings.across(second, 1, 0) + fields[:cut], beta, rng)
-        first = np.where(held[:cut], first, drawn) if held.any() else drawn
-        limit.check("Gibbs sampling")
+    first, second = states[:, :cut].astype(model.dtype), states[:, cut:].astype(model.dtype)
+    first, second = block_sweeps(
+        up,
+        down,
+        first,
+        np.broadcast_to(beta, (sweeps, *np.shape(beta))),
+        rng,
+        held[:cut] if held[:cut].any() else None,
+        second,
+        held[cut:] if held[cut:].any() else None,
+        lambda: limit.check("Gibbs sampling"),
+    )
     return np.hstack([first, second]).astype(np.int8)
 
 

@@ -1,6 +1,6 @@
 """Chains that change their temperature: the moves of parallel and of simulated tempering.
 
-Both take a step at each temperature first, which a caller gives as ``step(chains, beta)``: a model's own
+Both take a step of all chains first, each at its temperature, given as ``step(chains, betas)``: a model's own
 Gibbs step while it trains, a sweep over all spins for a machine. A ladder is a row of inverse temperatures.
 """
 
@@ -16,8 +16,8 @@ from rapid_ising.typing import Indices, Reals
 
 Chains = npt.NDArray[Any]
 """States of any width, one row a chain, of spins or of floats."""
-Step = Callable[[Chains, float], tuple[Chains, Reals]]
-"""Chains and an inverse temperature to chains after one step, and the energies of the states it ends at."""
+Step = Callable[[Chains, Reals], tuple[Chains, Reals]]
+"""Chains, and the inverse temperature of each, to chains after one step and the energies of these."""
 
 
 def exchange_step(
@@ -39,7 +39,7 @@ def exchange_step(
     parity
         0 proposes the pairs (0, 1), (2, 3), ..., 1 the pairs (1, 2), (3, 4), ...; take them in turn.
     step
-        One step of chains at a temperature.
+        One step of chains, each at its temperature.
     rng
         Where the random numbers come from.
 
@@ -57,18 +57,20 @@ def exchange_step(
     >>> chains.ravel()
     array([ 1., -1.])
     """
-    energies = np.empty(chains.shape[:2])
-    for rung, beta in enumerate(betas):
-        chains[rung], energies[rung] = step(chains[rung], float(beta))
+    rungs, count, width = chains.shape
+    stepped, flat = step(chains.reshape(-1, width), np.repeat(betas, count))
+    chains[...] = stepped.reshape(chains.shape)
+    energies = flat.reshape(rungs, count)
     lower = np.arange(parity, len(betas) - 1, 2)
     if not lower.size:
         return np.zeros((0, chains.shape[1]), np.bool_)
     gaps = betas[lower] - betas[lower + 1]
     log_ratio = gaps[:, None] * (energies[lower] - energies[lower + 1])
     swap: npt.NDArray[np.bool_] = np.log(1.0 - rng.random(log_ratio.shape)) < log_ratio
-    cold, hot = chains[lower + 1], chains[lower]
-    chains[lower] = np.where(swap[:, :, None], cold, hot)
-    chains[lower + 1] = np.where(swap[:, :, None], hot, cold)
+    pairs, movers = np.nonzero(swap)
+    hot = chains[lower[pairs], movers]
+    chains[lower[pairs], movers] = chains[lower[pairs] + 1, movers]
+    chains[lower[pairs] + 1, movers] = hot
     return swap
 
 
@@ -88,7 +90,7 @@ def climb(chains: Chains, betas: Reals, steps: int, step: Step) -> tuple[Chains,
     steps
         The steps at each rung.
     step
-        One step of chains at a temperature.
+        One step of chains, each at its temperature.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def climb(chains: Chains, betas: Reals, steps: int, step: Step) -> tuple[Chains,
     means = np.zeros(len(betas))
     for rung, beta in enumerate(betas):
         for taken in range(steps):
-            chains, energies = step(chains, float(beta))
+            chains, energies = step(chains, np.full(len(chains), beta))
             if taken >= steps // 2:
                 means[rung] += energies.mean() / (steps - steps // 2)
         left[rungs == rung] = chains[rungs == rung]
@@ -133,7 +135,7 @@ def temperature_step(
     betas
         The ladder, shape (R,).
     step
-        One step of chains at a temperature.
+        One step of chains, each at its temperature.
     rng
         Where the random numbers come from.
 
@@ -142,10 +144,7 @@ def temperature_step(
     Reals
         The P(r | s) that each rung was drawn from, shape (n, R).
     """
-    energies = np.empty(len(chains))
-    for rung in np.unique(rungs):
-        here = rungs == rung
-        chains[here], energies[here] = step(chains[here], float(betas[rung]))
+    chains[...], energies = step(chains, betas[rungs])
     exponents = weights - np.outer(energies, betas)
     law: Reals = np.exp(exponents - exponents.max(axis=1, keepdims=True))
     law /= law.sum(axis=1, keepdims=True)

@@ -97,8 +97,9 @@ def over_pieces(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> Non
     """
     crew = min(threads(), len(pieces))
     if crew < 2 or getattr(_at_work, "on_a_piece", False):
-        for piece in pieces:
-            work(piece)
+        with one_pool():
+            for piece in pieces:
+                work(piece)
         return
     following = count()
     errors: list[BaseException] = []

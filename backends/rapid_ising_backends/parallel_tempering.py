@@ -107,8 +107,8 @@ def random_states(rng: np.random.Generator, *shape: int) -> States:
 def sweep(request: Request) -> tempering.Step:
     """Return a step of chains for ``tempering``: one Gibbs sweep of the request's model."""
 
-    def step(chains: States, beta: float) -> tuple[States, Reals]:
-        found = gibbs_sweeps(request.model, chains, 1, beta, request.rng, request.deadline)
+    def step(chains: States, betas: Reals) -> tuple[States, Reals]:
+        found = gibbs_sweeps(request.model, chains, 1, betas, request.rng, request.deadline)
         return found, request.model.energies(found)
 
     return step

@@ -115,8 +115,13 @@ class Model(ABC):
         """
 
     @abstractmethod
-    def tempered_step(self, chains: Floats, beta: float, rng: np.random.Generator) -> tuple[Floats, Reals]:
-        """Return the chains after one step, and the energies of the states of all spins that it ends at."""
+    def tempered_step(
+        self, chains: Floats, beta: float | Reals, rng: np.random.Generator
+    ) -> tuple[Floats, Reals]:
+        """Return the chains after one step, and the energies of the states of all spins that it ends at.
+
+        ``beta`` is one inverse temperature, or one a chain, shape (n,).
+        """
 
     @abstractmethod
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:

@@ -60,7 +60,7 @@ class GraphModel(Model):
         return gibbs_sweeps(self.problem(), chains, steps, beta, rng, free=free).astype(self.dtype)
 
     def tempered_step(  # noqa: D102
-        self, chains: Floats, beta: float, rng: np.random.Generator
+        self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
         problem = self.problem()
         states = gibbs_sweeps(problem, chains, 1, beta, rng)

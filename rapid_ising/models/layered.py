@@ -68,7 +68,9 @@ class LayeredModel(Model):
             fields[layer] = total
         return fields
 
-    def _drawn(self, problem: IsingModel, others: Layers, beta: float, rng: np.random.Generator) -> Layers:
+    def _drawn(
+        self, problem: IsingModel, others: Layers, beta: float | Reals, rng: np.random.Generator
+    ) -> Layers:
         fields = self._fields(problem, others)
         return {layer: sample_spins(field, beta, rng) for layer, field in fields.items()}
 
@@ -89,7 +91,7 @@ class LayeredModel(Model):
         return np.hstack([*even.values()])
 
     def tempered_step(  # noqa: D102
-        self, chains: Floats, beta: float, rng: np.random.Generator
+        self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
         problem = self.problem()
         odd = self._drawn(problem, self._even(chains), beta, rng)

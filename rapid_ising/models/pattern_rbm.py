@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rapid_ising.couplings import Patterns
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
+from rapid_ising.layer_fields import LayerFields
 from rapid_ising.models.base import float_type
 from rapid_ising.models.patterns import PatternModel
 from rapid_ising.models.statistics import Statistics
@@ -144,26 +145,24 @@ class PatternRBM(PatternModel, TwoLayerModel):
         formed: Floats = self.factor * (self.hidden_patterns.T @ self.visible_patterns)
         return formed
 
-    def hidden_fields(self, visible: Floats) -> Floats:  # noqa: D102
-        overlaps = visible @ self.visible_patterns.T
-        if "visible_clamp" in self.parameters:
-            overlaps += self.parameters["visible_clamp"]
-        fields: Floats = overlaps @ self.hidden_patterns
-        # The factor last: sums over +-1 patterns stay whole numbers, so that fields which cancel are 0.
-        fields *= self.factor
-        if self.bias_names:
-            fields += self.parameters["hidden_biases"]
-        return fields
-
-    def visible_fields(self, hidden: Floats) -> Floats:  # noqa: D102
-        overlaps = hidden @ self.hidden_patterns.T
-        if "hidden_clamp" in self.parameters:
-            overlaps += self.parameters["hidden_clamp"]
-        fields: Floats = overlaps @ self.visible_patterns
-        fields *= self.factor
-        if self.bias_names:
-            fields += self.parameters["visible_biases"]
-        return fields
+    def layer_fields(self, states: int = 1) -> tuple[LayerFields, LayerFields]:  # noqa: D102
+        v, h, k = self.n_visible, self.n_hidden, self.n_patterns
+        clamps = [self.parameters.get(name) for name in ("visible_clamp", "hidden_clamp")]
+        biases = [-self.parameters[name] for name in self.bias_names] or [
+            np.zeros(size, self.dtype) for size in self.layers
+        ]
+        gain = -float(self.factor)
+        if 2 * states * (k * (v + h) - v * h) > k * v * h:
+            # The weights without their factor, which comes last.
+            formed = self.visible_patterns.T @ self.hidden_patterns
+            for layer, inner in enumerate(clamps):
+                if inner is not None:
+                    patterns = (self.hidden_patterns, self.visible_patterns)[layer]
+                    biases[1 - layer] = gain * (inner @ patterns)
+            return LayerFields((formed,), gain, biases[1]), LayerFields((formed.T,), gain, biases[0])
+        up = LayerFields((self.visible_patterns.T, self.hidden_patterns), gain, biases[1], clamps[0])
+        down = LayerFields((self.hidden_patterns.T, self.visible_patterns), gain, biases[0], clamps[1])
+        return up, down
 
     def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
         r"""Return the gradient in the patterns, by the chain rule through W.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rapid_ising.couplings import Bipartite
 from rapid_ising.ising import IsingModel
+from rapid_ising.layer_fields import LayerFields
 from rapid_ising.models.base import float_type
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.models.two_layers import TwoLayerModel
@@ -70,16 +71,14 @@ class RBM(TwoLayerModel):
         """The weights W, shape (H, V)."""
         return self.parameters["weights"]
 
-    def hidden_fields(self, visible: Floats) -> Floats:  # noqa: D102
-        return visible @ self.weights.T + self.parameters["hidden_biases"]
-
-    def visible_fields(self, hidden: Floats) -> Floats:  # noqa: D102
-        return hidden @ self.weights + self.parameters["visible_biases"]
+    def layer_fields(self, states: int = 1) -> tuple[LayerFields, LayerFields]:  # noqa: D102
+        visible, hidden = (-self.parameters[name] for name in self.bias_names)
+        return LayerFields((self.weights.T,), -1.0, hidden), LayerFields((self.weights,), -1.0, visible)
 
     def gradient(self, positive: Statistics, negative: Statistics) -> dict[str, Floats]:
         """Return <h_a v_i>, <v_i> and <h_a> of the data less those of the model."""
         return {
-            "weights": positive.correlations(1, 0) - negative.correlations(1, 0),
+            "weights": positive.correlations_less(negative, 1, 0),
             "visible_biases": positive.mean(0) - negative.mean(0),
             "hidden_biases": positive.mean(1) - negative.mean(1),
         }

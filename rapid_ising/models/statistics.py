@@ -12,6 +12,7 @@ from typing import final
 
 import numpy as np
 
+from rapid_ising.layer_fields import product
 from rapid_ising.typing import Floats, Indices
 
 
@@ -25,6 +26,10 @@ class Statistics(ABC):
     @abstractmethod
     def correlations(self, rows: int, columns: int) -> Floats:
         """Return <s_i s_j> of each spin i of layer ``rows`` with each spin j of layer ``columns``."""
+
+    def correlations_less(self, other: Statistics, rows: int, columns: int) -> Floats:
+        """Return ``correlations`` less those of another phase."""
+        return self.correlations(rows, columns) - other.correlations(rows, columns)
 
     @abstractmethod
     def onto(self, patterns: Floats, source: int, target: int) -> Floats:
@@ -82,11 +87,23 @@ class SampleStatistics(Statistics):
         return mean
 
     def correlations(self, rows: int, columns: int) -> Floats:  # noqa: D102
-        return (self._weighted(rows).T * self._share) @ self._layers[columns]
+        return product((self._weighted(rows) * self._share).T, self._layers[columns])
+
+    def correlations_less(self, other: Statistics, rows: int, columns: int) -> Floats:  # noqa: D102
+        if not isinstance(other, SampleStatistics):
+            return super().correlations_less(other, rows, columns)
+        # One product over the rows of both phases, in which those of the other count negative.
+        count = len(self._layers[rows])
+        scaled = np.concatenate([self._weighted(rows), other._weighted(rows)])
+        scaled[:count] *= self._share
+        scaled[count:] *= -other._share
+        return product(scaled.T, np.concatenate([self._layers[columns], other._layers[columns]]))
 
     def onto(self, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
         rows = self._weighted(source)
-        projected: Floats = (patterns @ rows.T * self._share) @ self._layers[target]
+        onto_rows = product(patterns, rows.T)
+        onto_rows *= self._share
+        projected: Floats = product(onto_rows, self._layers[target])
         if source == target:
             own = np.einsum("ri,ri->i", rows, self._layers[source]) * self._share
             projected -= patterns * own

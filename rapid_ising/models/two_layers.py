@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rapid_ising.couplings import row_products
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.gibbs import sample_spins
+from rapid_ising.layer_fields import LayerFields, block_sweeps
 from rapid_ising.models.base import Known, Model
 from rapid_ising.models.statistics import SampleStatistics
 from rapid_ising.typing import Floats, Indices, Reals, States
@@ -27,12 +27,19 @@ class TwoLayerModel(Model):
     """
 
     @abstractmethod
+    def layer_fields(self, states: int = 1) -> tuple[LayerFields, LayerFields]:
+        """Return the fields on the hidden layer and on the visible one, in dimod's sign.
+
+        ``states`` is for how many states they will be worked out: a large number pays for preparations.
+        """
+
     def hidden_fields(self, visible: Floats) -> Floats:
         """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
+        return np.negative(fields := self.layer_fields()[0].fields(visible), out=fields)
 
-    @abstractmethod
     def visible_fields(self, hidden: Floats) -> Floats:
         """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
+        return np.negative(fields := self.layer_fields()[1].fields(hidden), out=fields)
 
     @property
     def biases(self) -> Floats | None:
@@ -48,7 +55,7 @@ class TwoLayerModel(Model):
         return (self.n_visible, self.n_hidden)
 
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
-        return SampleStatistics([chains, np.tanh(self.hidden_fields(chains))], divisor)
+        return SampleStatistics([chains, self.layer_fields(len(chains))[0].means(chains)], divisor)
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
         return visible
@@ -56,19 +63,17 @@ class TwoLayerModel(Model):
     def gibbs_step(  # noqa: D102
         self, chains: Floats, beta: float, rng: np.random.Generator, steps: int = 1, known: Known = None
     ) -> Floats:
-        visible = chains
-        for _ in range(steps):
-            hidden = sample_spins(-self.hidden_fields(visible), beta, rng)
-            drawn = sample_spins(-self.visible_fields(hidden), beta, rng)
-            visible = drawn if known is None else np.where(known, chains, drawn)
-        return visible
+        if not steps:
+            return chains
+        up, down = self.layer_fields(steps * len(chains))
+        return block_sweeps(up, down, chains, np.full(steps, beta), rng, known)[0]
 
     def tempered_step(  # noqa: D102
-        self, chains: Floats, beta: float, rng: np.random.Generator
+        self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
-        hidden = sample_spins(-self.hidden_fields(chains), beta, rng)
-        visible = sample_spins(-self.visible_fields(hidden), beta, rng)
-        return visible, self.energies(visible, hidden)
+        energies = np.empty(len(chains))
+        up, down = self.layer_fields(len(chains))
+        return block_sweeps(up, down, chains, np.array([beta]), rng, energies=energies)[0], energies
 
     def relaxed(self, chains: Floats) -> States:  # noqa: D102
         return np.hstack([chains, np.copysign(1, self.hidden_fields(chains))]).astype(np.int8)

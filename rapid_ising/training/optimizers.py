@@ -93,6 +93,8 @@ class SGD(Optimizer):
     schedule: Schedule = dataclasses.field(default_factory=Constant)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    _moves: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    """Room for the last step of each parameter, since making room costs as much as the step."""
 
     def __post_init__(self) -> None:
         self._check()
@@ -100,7 +102,7 @@ class SGD(Optimizer):
         finite("decay", self.decay, minimum=0)
 
     def start(self) -> None:  # noqa: D102
-        self._velocity = {}
+        self._velocity, self._moves = {}, {}
 
     def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:  # noqa: D102
         for name, slope in gradient.items():
@@ -112,7 +114,10 @@ class SGD(Optimizer):
                 velocity *= theta.dtype.type(self.momentum)
                 velocity += slope
                 slope = velocity
-            theta += theta.dtype.type(rate * self.factors.get(name, 1.0)) * slope
+            move = self._moves.get(name)
+            if move is None or move.shape != theta.shape or move.dtype != theta.dtype:
+                move = self._moves[name] = np.empty_like(theta)
+            theta += np.multiply(slope, theta.dtype.type(rate * self.factors.get(name, 1.0)), out=move)
 
     def state(self) -> Arrays:  # noqa: D102
         return {f"velocity.{name}": array.copy() for name, array in self._velocity.items()}

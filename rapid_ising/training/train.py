@@ -20,6 +20,7 @@ from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataErro
 from rapid_ising.models import Model
 from rapid_ising.models.centring import centred_step
 from rapid_ising.plain import plain
+from rapid_ising.threads import one_pool
 from rapid_ising.training.callbacks import Callback
 from rapid_ising.training.checkpoint import Snapshot
 from rapid_ising.training.constraints import Constraint, as_constraint
@@ -205,7 +206,7 @@ def train(
     nominal = min(size, len(rows)) if division == "nominal" else None
     saved = run.epochs
     try:
-        with EpochBar(total, run.epochs, progress) as bar:
+        with one_pool(), EpochBar(total, run.epochs, progress) as bar:
             for epoch in range(run.epochs, total):
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
@@ -316,7 +317,8 @@ def _check_place(checkpoint: Path, resume: bool) -> None:
 
 def _check_finite(model: Model, epoch: int, rate: float) -> None:
     for name, array in model.parameters.items():
-        if not np.isfinite(array).all():
+        # The sum of squares is finite wherever all entries are, unless they are too large for it.
+        if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
             raise DivergenceError(
                 f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate"
             )
