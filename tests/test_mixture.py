@@ -91,14 +91,14 @@ def test_persistent_chains_start_at_the_patterns_and_go_on() -> None:
     for _ in range(50):
         found = persistent.statistics(model, DATA, rng)
     assert largest_error(model, found) < 5 / np.sqrt(reads)
-    # A start is anew at the patterns, and two updates of two steps are one of four.
+    # A start is anew at the patterns, and two updates of two steps have the law of one of four.
     persistent.start(model, DATA, rng)
     steps = np.random.default_rng(3)
     persistent.statistics(model, DATA, steps)
     second = persistent.statistics(model, DATA, steps).correlations(1, 0)
     longer = ri.PatternCorrelations(gibbs_steps=4, chains=chains)
     whole = longer.statistics(model, DATA, np.random.default_rng(3)).correlations(1, 0)
-    np.testing.assert_array_equal(second, whole)
+    assert np.abs(second - whole).max() < 5 * np.sqrt(2 / reads)
 
 
 def test_a_share_of_the_chains_starts_anew_at_random_patterns() -> None:
