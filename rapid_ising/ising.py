@@ -8,7 +8,7 @@ from typing import Any, final
 import dimod
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, from_pairs, real_array
 from rapid_ising.errors import InvalidProblemError
@@ -159,11 +159,11 @@ class IsingModel:
             return None
         # In the double cover, each spin twice and every edge from one copy to the other, the copies of a
         # spin are connected just when the spin lies on an odd cycle.
-        cover = sparse.coo_array(
+        cover = scipy.sparse.coo_array(
             (np.ones(2 * len(rows)), (np.r_[rows, columns], np.r_[columns, rows] + n)),
             shape=(2 * n, 2 * n),
         )
-        label = sparse.csgraph.connected_components(cover, directed=False)[1]
+        label = scipy.sparse.csgraph.connected_components(cover, directed=False)[1]
         if (label[:n] == label[n:]).any():
             return None
         side = label[:n] > label[n:]
