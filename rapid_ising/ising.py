@@ -224,14 +224,17 @@ class IsingModel:
         >>> IsingModel([1.0, 0.0], [[0, 2], [2, 0]]).to_bqm().quadratic
         {(1, 0): 2.0}
         """
-        labels = list(range(self.num_variables)) if variables is None else list(variables)
+        numbers = list(range(self.num_variables))
+        labels = numbers if variables is None else list(variables)
         if len(labels) != self.num_variables:
             raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
-        if isinstance(self.couplings, Dense) and variables is None:
+        if isinstance(self.couplings, Dense):
             # dimod reads a whole matrix three times faster than its nonzero triplets.
             bqm = dimod.BinaryQuadraticModel(
                 self.fields, np.triu(self.couplings.matrix), self.offset, dimod.SPIN
             )
+            if labels != numbers:
+                bqm.relabel_variables(dict(zip(numbers, labels, strict=True)))
         else:
             rows, columns, values = self.couplings.to_coo()
             bqm = dimod.BinaryQuadraticModel.from_numpy_vectors(
