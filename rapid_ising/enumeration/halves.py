@@ -12,7 +12,7 @@ from rapid_ising.couplings import row_blocks, row_products
 from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration.law import BLOCK, Enumeration, Moments, blocks, spin_states, tolerance
 from rapid_ising.ising import IsingModel
-from rapid_ising.threads import over_pieces
+from rapid_ising.threads import one_pool, over_pieces
 from rapid_ising.typing import Indices, Reals, States
 
 UNDERFLOW = 750.0
@@ -147,6 +147,7 @@ class HalvesEnumeration(Enumeration):
                 columns[reads] = np.searchsorted(row, points[reads] * row[-1], side="right")
         return np.hstack([self._a[rows], self._b[columns]]).astype(np.int8)
 
+    @one_pool()
     def moments(self, whole: bool = False) -> Moments:  # noqa: D102
         n1 = self._cut
         spins, columns = self._moments_of_second()

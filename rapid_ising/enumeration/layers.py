@@ -13,6 +13,7 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration.law import Enumeration, Moments, blocks, spin_states, tolerance
 from rapid_ising.errors import ProblemTooLargeError
 from rapid_ising.ising import IsingModel
+from rapid_ising.threads import one_pool
 from rapid_ising.typing import Indices, Reals, States
 
 NEGLIGIBLE = 1e-20
@@ -150,6 +151,7 @@ class LayersEnumeration(Enumeration):
             states, fields = self._visit(block)
             yield states, self._probabilities[block, None], self._large_means(fields)
 
+    @one_pool()
     def moments(self, whole: bool = False) -> Moments:  # noqa: D102
         if not whole and math.isfinite(self.beta):
             small, large, pairs = self._sums_by_halves()
