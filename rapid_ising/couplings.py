@@ -22,7 +22,7 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
@@ -249,8 +249,8 @@ class Sparse(Couplings):
             raise InvalidProblemError(f"couplings name a spin outside 0..{num_variables - 1}")
         if (i == j).any():
             raise InvalidProblemError(f"couplings join spin {int(i[i == j][0])} to itself")
-        half = sparse.coo_array((data, (i, j)), shape=(num_variables, num_variables))
-        self.matrix = sparse.csr_array(half + half.T)
+        half = scipy.sparse.coo_array((data, (i, j)), shape=(num_variables, num_variables))
+        self.matrix = scipy.sparse.csr_array(half + half.T)
         self.num_variables = num_variables
         self.dtype = data.dtype
 
@@ -279,11 +279,11 @@ class Sparse(Couplings):
         return self.matrix.data
 
     def restricted(self, indices: Indices) -> Sparse:  # noqa: D102
-        kept = sparse.coo_array(sparse.triu(self.matrix[indices][:, indices], k=1))
+        kept = scipy.sparse.coo_array(scipy.sparse.triu(self.matrix[indices][:, indices], k=1))
         return Sparse(len(indices), kept.row, kept.col, kept.data)
 
     def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
-        half = sparse.coo_array(sparse.triu(self.matrix, k=1))
+        half = scipy.sparse.coo_array(scipy.sparse.triu(self.matrix, k=1))
         kept = half.data != 0
         return half.row[kept].astype(np.intp), half.col[kept].astype(np.intp), half.data[kept]
 

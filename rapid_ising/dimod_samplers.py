@@ -156,13 +156,18 @@ class WrappedSampler(LocalBackend):
         """Return the answer's states as spins, one row a read."""
         if not isinstance(answer, dimod.SampleSet):
             raise BackendError(f"{self.name} returned a {type(answer).__name__}, not a SampleSet")
-        if set(answer.variables) != set(request.variables):
+        order = list(answer.variables)
+        if set(order) != set(request.variables):
             raise BackendError(f"{self.name} returned samples of other variables than it was asked for")
         if len(answer) == 0:
             raise BackendError(f"{self.name} returned no samples")
-        answer = answer.change_vartype(dimod.SPIN, inplace=False)
-        columns = [answer.variables.index(v) for v in request.variables]
-        rows: States = answer.record.sample[:, columns].astype(np.int8)
+        if answer.vartype is not dimod.SPIN:
+            answer = answer.change_vartype(dimod.SPIN, inplace=False)
+        found = answer.record.sample
+        if order != request.variables:
+            place = {label: column for column, label in enumerate(order)}
+            found = found[:, [place[label] for label in request.variables]]
+        rows: States = found.astype(np.int8, copy=False)
         if self.capabilities.returns == "distinct":
             rows = rows[np.argsort(answer.record.energy, kind="stable")]
             first = np.sort(np.unique(rows, axis=0, return_index=True)[1])

@@ -8,7 +8,7 @@ from typing import Any, final
 import dimod
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, from_pairs, real_array
 from rapid_ising.errors import InvalidProblemError
@@ -159,11 +159,11 @@ class IsingModel:
             return None
         # In the double cover, each spin twice and every edge from one copy to the other, the copies of a
         # spin are connected just when the spin lies on an odd cycle.
-        cover = sparse.coo_array(
+        cover = scipy.sparse.coo_array(
             (np.ones(2 * len(rows)), (np.r_[rows, columns], np.r_[columns, rows] + n)),
             shape=(2 * n, 2 * n),
         )
-        label = sparse.csgraph.connected_components(cover, directed=False)[1]
+        label = scipy.sparse.csgraph.connected_components(cover, directed=False)[1]
         if (label[:n] == label[n:]).any():
             return None
         side = label[:n] > label[n:]
@@ -224,14 +224,17 @@ class IsingModel:
         >>> IsingModel([1.0, 0.0], [[0, 2], [2, 0]]).to_bqm().quadratic
         {(1, 0): 2.0}
         """
-        labels = list(range(self.num_variables)) if variables is None else list(variables)
+        numbers = list(range(self.num_variables))
+        labels = numbers if variables is None else list(variables)
         if len(labels) != self.num_variables:
             raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
-        if isinstance(self.couplings, Dense) and variables is None:
+        if isinstance(self.couplings, Dense):
             # dimod reads a whole matrix three times faster than its nonzero triplets.
             bqm = dimod.BinaryQuadraticModel(
                 self.fields, np.triu(self.couplings.matrix), self.offset, dimod.SPIN
             )
+            if labels != numbers:
+                bqm.relabel_variables(dict(zip(numbers, labels, strict=True)))
         else:
             rows, columns, values = self.couplings.to_coo()
             bqm = dimod.BinaryQuadraticModel.from_numpy_vectors(

@@ -30,14 +30,14 @@ from rapid_ising.registry import GROUP
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LIBRARY_INIT = ROOT / "rapid_ising" / "__init__.py"
+LIBRARY_STUB = ROOT / "rapid_ising" / "__init__.pyi"
 LIBRARY = sorted((ROOT / "rapid_ising").rglob("*.py"))
 MACHINES = sorted((ROOT / "backends" / "rapid_ising_backends").rglob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 OWN = metadata.distribution("rapid-ising").entry_points.select(group=GROUP)
 
-LATE = {"rapid_ising_backends", "matplotlib", "sklearn", "typer", "pytest", "neal", "dwave"}
-"""What ``import rapid_ising`` leaves to be imported when it is used."""
+LATE = {"rapid_ising_backends", "matplotlib", "sklearn", "torch", "typer", "pytest", "neal", "dwave", "numba"}
+"""What is imported when it is used, and not with the public names."""
 OPEN_MODULES = {
     "rapid_ising.typing",
     "rapid_ising.validation",
@@ -74,8 +74,15 @@ def place(path: Path) -> str:
 
 def public_names() -> set[str]:
     return {
-        node.names[0].asname or "" for node in tree(LIBRARY_INIT).body if isinstance(node, ast.ImportFrom)
+        node.names[0].asname or "" for node in tree(LIBRARY_STUB).body if isinstance(node, ast.ImportFrom)
     }
+
+
+def loaded(code: str) -> set[str]:
+    """The packages that a fresh interpreter has loaded after ``code``."""
+    command = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, sep='\\n')"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return {name.partition(".")[0] for name in answer.stdout.split()}
 
 
 def every_class() -> Iterator[type]:
@@ -95,13 +102,13 @@ def named(requirement: str) -> str:
 
 
 class TestDirection:
-    def test_importing_the_library_loads_no_machine_and_no_slow_package(self) -> None:
-        code = "import sys, rapid_ising; rapid_ising.available_backends(); print(*sys.modules, sep='\\n')"
-        loaded = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-        ).stdout.split()
-        assert "rapid_ising" in loaded
-        assert {name.partition(".")[0] for name in loaded} & LATE == set()
+    def test_importing_the_library_loads_no_other_package(self) -> None:
+        packages = loaded("import rapid_ising") - loaded("pass")
+        assert packages - sys.stdlib_module_names == {"rapid_ising", "lazy_loader"}
+
+    @pytest.mark.parametrize("use", ["rapid_ising.available_backends()", "from rapid_ising import *"])
+    def test_its_names_load_no_machine_and_no_slow_package(self, use: str) -> None:
+        assert loaded(f"import rapid_ising; {use}") & LATE == set()
 
     @pytest.mark.parametrize("path", LIBRARY, ids=place)
     def test_the_library_imports_no_machine(self, path: Path) -> None:
@@ -119,12 +126,19 @@ class TestDirection:
         ] == []
 
     def test_the_public_names_are_explicit_exports_and_nothing_else(self) -> None:
-        docstring, *statements = tree(LIBRARY_INIT).body
-        assert isinstance(docstring, ast.Expr)
-        for node in statements:
+        for node in tree(LIBRARY_STUB).body:
             assert isinstance(node, ast.ImportFrom), ast.unparse(node)
             assert len(node.names) == 1, ast.unparse(node)
             assert node.names[0].name == node.names[0].asname, ast.unparse(node)
+
+    def test_each_public_name_is_what_its_module_defines(self) -> None:
+        assert public_names() == {*dir(rapid_ising)}
+        for node in tree(LIBRARY_STUB).body:
+            assert isinstance(node, ast.ImportFrom)
+            name = node.names[0].name
+            path = ".".join(part for part in ("rapid_ising", node.module) if part)
+            found = importlib.import_module(f"{path}.{name}" if node.module is None else path)
+            assert getattr(rapid_ising, name) is (found if node.module is None else getattr(found, name))
 
     def test_what_the_library_imports_is_declared(self) -> None:
         extras = PROJECT["optional-dependencies"]

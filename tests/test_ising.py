@@ -180,3 +180,20 @@ def test_large_penalties_keep_the_small_energies(dtype: type) -> None:
     bqm = dimod.BinaryQuadraticModel(exact, dtype=dtype)
     states = 2 * np.eye(8, dtype=np.int8) - 1
     np.testing.assert_allclose(IsingModel.from_bqm(bqm).energies(states), np.arange(8), atol=1e-6)
+
+
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+@pytest.mark.parametrize("labels", [[2, 0, 1], ["b", "a", (1, 2)], [7, "x", 0]])
+def test_a_matrix_goes_to_the_labels_that_are_asked_for(vartype: Any, labels: list[Any]) -> None:
+    """Also where the labels are numbers of other spins."""
+    matrix = np.array([[0.0, 1.0, -2.0], [1.0, 0.0, 0.0], [-2.0, 0.0, 0.0]])
+    model = IsingModel([0.5, 0.25, -1.0], matrix, 3.0)
+    bqm = model.to_bqm(vartype, labels)
+    assert list(bqm.variables) == labels
+    expected = dimod.BinaryQuadraticModel(
+        dict(zip(labels, model.fields, strict=True)),
+        {(labels[0], labels[1]): 1.0, (labels[0], labels[2]): -2.0},
+        3.0,
+        "SPIN",
+    )
+    assert bqm.is_almost_equal(expected.change_vartype(vartype, inplace=False))

@@ -11,6 +11,7 @@ import pytest
 from rapid_ising import Couplings, Dense, Patterns, Sparse
 from rapid_ising.kernels.layer_means import layer_means, layer_means_twin
 from rapid_ising.kernels.layer_sums import LARGEST, layer_sums, layer_sums_twin
+from rapid_ising.kernels.lowest_energies import lowest_energies, lowest_energies_twin
 from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse, sweep_twin
 
 CHAINS, SPINS, SWEEPS = 6, 9, 5
@@ -106,3 +107,26 @@ def test_layer_means_equal_their_twin(size: float) -> None:
     least = float(np.sort(probabilities.ravel())[3])
     for found, sums in zip(layer_means(low, high, 1.0, probabilities, least), expected, strict=True):
         assert np.abs(found - sums).max() <= 4 * least + 1e-14
+
+
+@pytest.mark.parametrize("width", [1, 7, 700])
+@pytest.mark.parametrize("rows", [1, 5, 8])
+def test_layer_means_of_any_shape(width: int, rows: int) -> None:
+    """Also where threads share the layer, and where means of -1 and 1 lie beside each other."""
+    rng = np.random.default_rng(4)
+    low, high = (0.49 * LARGEST * rng.uniform(-1, 1, (n, width)) ** 9 for n in (3, rows))
+    probabilities = rng.dirichlet(np.ones(3 * rows)).reshape(rows, 3)
+    expected = layer_means_twin(low, high, 1.0, probabilities)
+    for found, sums in zip(layer_means(low, high, 1.0, probabilities), expected, strict=True):
+        np.testing.assert_allclose(found, sums, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 9), (40, 16, 32)])
+def test_lowest_energies_equal_their_twin(shape: tuple[int, int, int]) -> None:
+    """The same sums but for their order."""
+    rows, q, p = shape
+    rng = np.random.default_rng(3)
+    parts = rng.normal(size=(rows, q)), rng.normal(size=(rows, p)), rng.normal(size=(q, p))
+    found = np.empty(rows)
+    lowest_energies(*parts, found)
+    np.testing.assert_allclose(found, lowest_energies_twin(*parts), rtol=0, atol=1e-14)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import socket
 from collections.abc import Iterator
@@ -118,6 +117,9 @@ def openml(
     Traceback (most recent call last):
     rapid_ising.errors.InvalidParameterError: version must be an integer of at least 1, not 0
     """
+    # Here, since it brings ssl, which only a fetch needs.
+    from http.client import HTTPException
+
     spins = binarizer(threshold, binarize, seed)
     number = positive_integer("version", version)
     with _time_limit(finite("timeout", timeout, minimum=0, exclusive=True)):
@@ -132,7 +134,7 @@ def openml(
                 parser="liac-arff",
                 n_retries=1,
             )
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise InvalidDataError(
                 f"data set {name!r}, version {number}, could not be fetched from OpenML ({error}): check the "
                 "network, the name and the version"

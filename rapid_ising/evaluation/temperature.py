@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy
 
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.evaluation.likelihood import log_likelihood
@@ -71,7 +71,7 @@ def best_temperature(
     costs = [cost(x) for x in grid]
     best = int(np.argmin(costs))
     around = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
-    found = minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-4})
+    found = scipy.optimize.minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-4})
     if found.fun > costs[best]:
         return math.exp(grid[best]), -costs[best]
     return math.exp(found.x), -float(found.fun)

@@ -14,10 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.couplings import row_blocks
 from rapid_ising.kernels.compile import compiled
 from rapid_ising.kernels.layer_sums import LARGEST
+from rapid_ising.threads import over_pieces
 
 Reals = npt.NDArray[np.float64]
+
+SPINS = 256
+"""Spins of the layer that one thread works on at a time."""
 
 
 def layer_means_twin(low: Reals, high: Reals, beta: float, probabilities: Reals) -> tuple[Reals, Reals]:
@@ -31,19 +36,38 @@ def layer_means_twin(low: Reals, high: Reals, beta: float, probabilities: Reals)
 
 
 @compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
-def _layer_means(
-    low_powers: Any, high_powers: Any, probabilities: Any, least: float, by_low: Any, by_high: Any
+def _part(
+    low_powers: Any, high_powers: Any, probability: float, by_low: Any, by_high: Any
 ) -> None:  # pragma: no cover - compiled
-    width = low_powers.shape[1]
-    for i in range(high_powers.shape[0]):
-        for j in range(low_powers.shape[0]):
+    for a in range(len(low_powers)):
+        weighted = 2.0 * probability / (1.0 + low_powers[a] * high_powers[a]) - probability
+        by_low[a] += weighted
+        by_high[a] += weighted
+
+
+@compiled(nogil=True)
+def _layer_means(
+    low_powers: Any,
+    high_powers: Any,
+    probabilities: Any,
+    least: float,
+    start: int,
+    stop: int,
+    by_low: Any,
+    by_high: Any,
+) -> None:  # pragma: no cover - compiled
+    # Slices of rows, whose loops have no index that might be negative, become vector instructions.
+    for i in range(len(high_powers)):
+        for j in range(len(low_powers)):
             p = probabilities[i, j]
-            if p <= least:
-                continue
-            for a in range(width):
-                weighted = 2.0 * p / (1.0 + low_powers[j, a] * high_powers[i, a]) - p
-                by_low[j, a] += weighted
-                by_high[i, a] += weighted
+            if p > least:
+                _part(
+                    low_powers[j, start:stop],
+                    high_powers[i, start:stop],
+                    p,
+                    by_low[j, start:stop],
+                    by_high[i, start:stop],
+                )
 
 
 def layer_means(
@@ -60,5 +84,10 @@ def layer_means(
     if beta * (np.abs(low).max(initial=0.0) + np.abs(high).max(initial=0.0)) > LARGEST:
         return layer_means_twin(low, high, beta, probabilities)
     by_low, by_high = np.zeros_like(low), np.zeros_like(high)
-    _layer_means(np.exp(2 * beta * low), np.exp(2 * beta * high), probabilities, least, by_low, by_high)
+    low_powers, high_powers = np.exp(2 * beta * low), np.exp(2 * beta * high)
+
+    def work(spins: slice) -> None:
+        _layer_means(low_powers, high_powers, probabilities, least, spins.start, spins.stop, by_low, by_high)
+
+    over_pieces(work, list(row_blocks(low.shape[1], SPINS)))
     return by_low, by_high

@@ -4,8 +4,9 @@ With x_a = p_a + q_a the fields that the two halves of a state make,
 
     sum_a log 2 cosh(beta x_a) = beta sum_a |x_a| + log prod_a (1 + exp(-2 beta |x_a|)).
 
-exp(2 beta x_a) is the product of two tabulated exponentials, so that an entry costs a few multiplications
-and no exponential; 512 factors in (1, 2] are multiplied before one logarithm.
+exp(-2 beta |x_a|), the lesser of exp(2 beta x_a) and exp(-2 beta x_a), comes from products of two tabulated
+exponentials, so that an entry costs a few multiplications, no exponential and no division; 512 factors in
+(1, 2] are multiplied before one logarithm.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.couplings import row_blocks
 from rapid_ising.kernels.compile import compiled
+from rapid_ising.threads import over_pieces
 
 Reals = npt.NDArray[np.float64]
 
 LARGEST = 340.0
 """The largest beta (|p| + |q|) whose exponential exp(2 beta |x|) is still finite."""
+TILE = 16
+"""Rows of ``low`` that stay in the cache while all of ``high`` pass by."""
+PIECE = 2**21
+"""About how many entries are summed by one thread at a time."""
 
 
 def layer_sums_twin(low: Reals, high: Reals, beta: float) -> tuple[Reals, Reals]:
@@ -33,26 +40,51 @@ def layer_sums_twin(low: Reals, high: Reals, beta: float) -> tuple[Reals, Reals]
     return sums, sizes
 
 
-@compiled(nogil=True, fastmath={"reassoc", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "contract", "nsz", "nnan"})
+def _part(
+    low: Any, high: Any, low_up: Any, high_up: Any, low_down: Any, high_down: Any
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    size = 0.0
+    factors = 1.0
+    for a in range(len(low)):
+        size += abs(low[a] + high[a])
+        factors *= 1.0 + min(low_up[a] * high_up[a], low_down[a] * high_down[a])
+    return size, factors
+
+
+@compiled(nogil=True)
 def _layer_sums(
-    low: Any, high: Any, low_powers: Any, high_powers: Any, beta: float, sums: Any, sizes: Any
+    low: Any,
+    high: Any,
+    low_up: Any,
+    high_up: Any,
+    low_down: Any,
+    high_down: Any,
+    beta: float,
+    sums: Any,
+    sizes: Any,
 ) -> None:  # pragma: no cover - compiled
+    # Slices of rows, whose loops have no index that might be negative, become vector instructions.
     width = low.shape[1]
-    for i in range(high.shape[0]):
-        for j in range(low.shape[0]):
-            total = 0.0
-            logarithms = 0.0
-            for start in range(0, width, 512):
-                size = 0.0
-                factors = 1.0
-                for a in range(start, min(start + 512, width)):
-                    size += abs(low[j, a] + high[i, a])
-                    power = low_powers[j, a] * high_powers[i, a]
-                    factors *= 1.0 + min(power, 1.0 / power)
-                total += size
-                logarithms += np.log(factors)
-            sizes[i, j] = total
-            sums[i, j] = beta * total + logarithms
+    for first in range(0, low.shape[0], TILE):
+        for i in range(high.shape[0]):
+            for j in range(first, min(first + TILE, low.shape[0])):
+                total = 0.0
+                logarithms = 0.0
+                for start in range(0, width, 512):
+                    stop = min(start + 512, width)
+                    size, factors = _part(
+                        low[j, start:stop],
+                        high[i, start:stop],
+                        low_up[j, start:stop],
+                        high_up[i, start:stop],
+                        low_down[j, start:stop],
+                        high_down[i, start:stop],
+                    )
+                    total += size
+                    logarithms += np.log(factors)
+                sizes[i, j] = total
+                sums[i, j] = beta * total + logarithms
 
 
 def layer_sums(low: Reals, high: Reals, beta: float) -> tuple[Reals, Reals]:
@@ -64,5 +96,13 @@ def layer_sums(low: Reals, high: Reals, beta: float) -> tuple[Reals, Reals]:
     if beta * (np.abs(low).max(initial=0.0) + np.abs(high).max(initial=0.0)) > LARGEST:
         return layer_sums_twin(low, high, beta)
     sums, sizes = np.empty((len(high), len(low))), np.empty((len(high), len(low)))
-    _layer_sums(low, high, np.exp(2 * beta * low), np.exp(2 * beta * high), beta, sums, sizes)
+    low_up, high_up, low_down, high_down = (
+        np.exp(2 * sign * beta * fields) for sign in (1, -1) for fields in (low, high)
+    )
+
+    def work(i: slice) -> None:
+        part = high[i], low_up, high_up[i], low_down, high_down[i]
+        _layer_sums(low, *part, beta, sums[i], sizes[i])
+
+    over_pieces(work, list(row_blocks(len(high), max(1, PIECE // max(1, low.size)))))
     return sums, sizes

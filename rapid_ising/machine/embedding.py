@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 from rapid_ising.couplings import Sparse
 from rapid_ising.errors import InvalidParameterError
@@ -93,8 +93,8 @@ class Chains:
 
     def _refuse_pieces(self) -> None:
         p = len(self.nodes)
-        bonds = sparse.coo_array((np.ones(len(self._bonds[0])), self._bonds), shape=(p, p))
-        number, piece = sparse.csgraph.connected_components(bonds, directed=False)
+        bonds = scipy.sparse.coo_array((np.ones(len(self._bonds[0])), self._bonds), shape=(p, p))
+        number, piece = scipy.sparse.csgraph.connected_components(bonds, directed=False)
         if number > len(self.lengths):
             torn = self.owner[np.flatnonzero(piece != piece[self.starts[self.owner]])[0]]
             raise InvalidParameterError(

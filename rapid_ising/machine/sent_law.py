@@ -7,7 +7,7 @@ import math
 from typing import ClassVar, final
 
 import numpy as np
-from scipy.special import log_softmax, ndtr
+import scipy
 
 from rapid_ising.backend import Backend, Machine, Problem
 from rapid_ising.ising import IsingModel
@@ -128,14 +128,16 @@ def sent_law(chain: Backend, problem: Problem, beta: float) -> SentLaw | None:
         return None
     asked = beta * request.model.energies(states).astype(np.float64)
     sent = np.array(listener.energies)
-    law = log_softmax(-asked) if n <= ENUMERATED else np.full(len(states), -math.log(len(states)))
+    law = (
+        scipy.special.log_softmax(-asked) if n <= ENUMERATED else np.full(len(states), -math.log(len(states)))
+    )
     if own:
         sent = nearest_multiple(sent, asked, np.exp(law))
     sweeps = next((stage.sweeps for stage in outer if isinstance(stage, Refined)), 0)
     if n > ENUMERATED:
         spread = float(np.std(sent - asked, ddof=1))
-        return SentLaw(float(2 * ndtr(spread / 2) - 1), False, sweeps)
-    found = np.exp(log_softmax(-sent))
+        return SentLaw(float(2 * scipy.special.ndtr(spread / 2) - 1), False, sweeps)
+    found = np.exp(scipy.special.log_softmax(-sent))
     after = None
     if sweeps:
         after = total_variation(swept(found, law, sweeps, request.model), np.exp(law))
@@ -194,7 +196,7 @@ def swept(start: Reals, law: Reals, sweeps: int, model: IsingModel) -> Reals:
         order = np.concatenate([split[1][cut:], split[1][:cut]])
     found, cube = start.reshape((2,) * n), law.reshape((2,) * n)
     for spin in np.tile(order, sweeps):
-        conditional = np.exp(log_softmax(cube, axis=spin))
+        conditional = np.exp(scipy.special.log_softmax(cube, axis=spin))
         found = found.sum(axis=spin, keepdims=True) * conditional
     return found.ravel()
 

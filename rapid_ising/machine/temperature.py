@@ -9,8 +9,7 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import expit, log_expit
+import scipy
 
 from rapid_ising.errors import InvalidDataError
 from rapid_ising.ising import IsingModel
@@ -159,7 +158,7 @@ def _score(gains: Gains, shares: Reals, beta: float) -> tuple[float, float, floa
     """Return the score, the information and the sum over reads of their squared scores."""
     score = information = squares = 0.0
     for part, block in gains():
-        wrong = expit(block * block.dtype.type(-beta))
+        wrong = scipy.special.expit(block * block.dtype.type(-beta))
         slopes = np.einsum("ri,ri->r", block, wrong, dtype=np.float64) * shares[part]
         score += float(slopes.sum())
         squares += float(slopes @ slopes)
@@ -198,7 +197,9 @@ def _bound(gains: Gains, shares: Reals, unit: float, spins: int) -> float:
         likelihood = 0.0
         for part, block in gains():
             # A spin without a field is satisfied whatever the temperature.
-            values = np.where(block == 0, 0, log_expit(np.asarray(block * (beta * unit), np.float64)))
+            values = np.where(
+                block == 0, 0, scipy.special.log_expit(np.asarray(block * (beta * unit), np.float64))
+            )
             likelihood += float(shares[part] @ values.sum(axis=1))
         return likelihood - target
 
@@ -207,4 +208,4 @@ def _bound(gains: Gains, shares: Reals, unit: float, spins: int) -> float:
         low *= 4
     while excess(high) < 0:
         high *= 4
-    return float(brentq(excess, low, high, rtol=1e-6)) * abs(unit)
+    return float(scipy.optimize.brentq(excess, low, high, rtol=1e-6)) * abs(unit)
