@@ -23,7 +23,8 @@ def blocks(language: str) -> list[str]:
     return [text for named, text in fences if named == language]
 
 
-def test_python_examples_run_in_order(capsys: Any) -> None:
+def test_python_examples_run_in_order(capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "readme"}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
