@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, final
 
 from rapid_ising.errors import DeadlineExceededError
@@ -23,6 +24,14 @@ class Deadline:
     def __init__(self, seconds: Any = None) -> None:
         self.seconds = math.inf if seconds is None else finite("deadline", seconds, minimum=0, exclusive=True)
         self._end = time.monotonic() + self.seconds
+
+    def __getstate__(self) -> dict[str, float]:
+        """Carry the seconds left to another process, since each computer has a clock of its own."""
+        return {"seconds": self.seconds, "remaining": self.remaining}
+
+    def __setstate__(self, state: Mapping[str, float]) -> None:
+        self.seconds = state["seconds"]
+        self._end = time.monotonic() + state["remaining"]
 
     @property
     def remaining(self) -> float:

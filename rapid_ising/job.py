@@ -8,7 +8,7 @@ from typing import final
 
 import dimod
 
-from rapid_ising.errors import IncompleteError
+from rapid_ising.errors import IncompleteError, RapidIsingError
 from rapid_ising.request import Answer, Request
 
 
@@ -33,11 +33,11 @@ class Submission(ABC):
 
 @final
 class Finished(Submission):
-    """What a machine that finishes at once has taken on."""
+    """What a machine that finishes at once has taken on: its answer, or the error told in its place."""
 
     id = "local"
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer | RapidIsingError) -> None:
         self._answer = answer
 
     def done(self) -> bool:
@@ -45,7 +45,9 @@ class Finished(Submission):
         return True
 
     def answer(self, timeout: float | None = None) -> Answer:
-        """Return the answer."""
+        """Return the answer, or raise the error."""
+        if isinstance(self._answer, RapidIsingError):
+            raise self._answer
         return self._answer
 
     def cancel(self) -> bool:

@@ -40,6 +40,7 @@ from rapid_ising.machine import (
     Refined,
     Reweighted,
     Scaled,
+    Sharded,
     Tiled,
     TwoStarts,
 )
@@ -89,6 +90,7 @@ STAGES: dict[str, tuple[Callable[[Echo], ri.Backend], dict[str, Any]]] = {
     "tiled": (Tiled, {"topology": GRAPH}),
     "batched": (Batched, {"max_reads": 3}),
     "gauged": (lambda machine: Gauged(machine, gauges=3), {}),
+    "sharded": (lambda machine: Sharded(machine, shards=3, engine="serial"), {}),
     "calibrated": (lambda machine: Calibrated(machine, rounds=2), {"temperature": "effective"}),
     "two-starts": (TwoStarts, {}),
     "reweighted": (Reweighted, {}),

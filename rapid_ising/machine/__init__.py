@@ -19,6 +19,7 @@ from rapid_ising.machine.replayed import Replayed as Replayed
 from rapid_ising.machine.reweighted import Reweighted as Reweighted
 from rapid_ising.machine.scaled import Scaled as Scaled
 from rapid_ising.machine.sent_law import SentLaw as SentLaw
+from rapid_ising.machine.sharded import Sharded as Sharded
 from rapid_ising.machine.stage import PlainStage as PlainStage
 from rapid_ising.machine.stage import SplitStage as SplitStage
 from rapid_ising.machine.stage import Stage as Stage

@@ -86,6 +86,7 @@ class Calibrated(Stage):
     stage: ClassVar[str] = "calibrated"
     does: ClassVar[str] = "beta measured, and asked for again until it is met"
     rehearsed: ClassVar[bool] = False
+    remembers: ClassVar[bool] = True
 
     tolerance: float = 0.03
     rounds: int = 5

@@ -113,6 +113,7 @@ class Journaled(Stage):
     stage: ClassVar[str] = "journaled"
     does: ClassVar[str] = "keeps a journal of every job"
     rehearsed: ClassVar[bool] = False
+    remembers: ClassVar[bool] = True
 
     # None of these changes a sample, so that a checkpoint does not compare them.
     path: str | os.PathLike[str] | Journal = dataclasses.field(repr=False)

@@ -126,17 +126,9 @@ class Parts(Submission):
             self._take(min(self._running), None if timeout is None else max(0.0, end - time.monotonic()))
             self._collect()
         arrived = [self._answers[place] for place in sorted(self._answers)]
-        if self._error is None:
-            return self._joined(arrived)
-        if not arrived and isinstance(self._error, DeadlineExceededError):
-            raise self._error
-        raise IncompleteError(
-            f"{len(arrived)} of {self._total} {self._counts} arrived, then one failed: {self._error}",
-            self._joined(arrived) if arrived else None,
-        ) from self._error
-
-    def _joined(self, answers: Sequence[Answer]) -> Answer:
-        return joined(self._stage, answers, counts=self._counts, distinct=self._distinct)
+        return complete(
+            self._stage, arrived, self._total, self._error, counts=self._counts, distinct=self._distinct
+        )
 
     def cancel(self) -> bool:
         """Ask the machine to stop what it has, and send no more."""
@@ -147,6 +139,35 @@ class Parts(Submission):
         for place in stopped:
             del self._running[place]
         return self._error is not None
+
+
+def complete(
+    stage: str,
+    arrived: Sequence[Answer],
+    total: int,
+    error: RapidIsingError | None,
+    *,
+    counts: str = "calls",
+    distinct: bool = False,
+    **facts: Any,
+) -> Answer:
+    """Return the answers of all ``total`` parts as one, as ``joined`` does, where no error has ended one.
+
+    Raises
+    ------
+    DeadlineExceededError
+        If that is the error and nothing arrived.
+    IncompleteError
+        If there is an error; it has what arrived.
+    """
+    if not arrived and isinstance(error, DeadlineExceededError):
+        raise error
+    answer = joined(stage, arrived, counts=counts, distinct=distinct, **facts) if arrived else None
+    if error is None and answer is not None:
+        return answer
+    raise IncompleteError(
+        f"{len(arrived)} of {total} {counts} arrived, then one failed: {error}", answer
+    ) from error
 
 
 def joined(

@@ -98,7 +98,7 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
         if isinstance(stage, Calibrated):
             rounds = stage.rounds
         if stage.rehearsed:
-            staged = dataclasses.replace(stage, backend=staged)
+            staged = stage.around(staged)
     facts = chain.capabilities
     answer = staged.sample(problem, num_reads=num_reads, beta=beta, seed=np.random.default_rng(0))
     records = flattened(answer.info["rapid_ising"]["stages"])

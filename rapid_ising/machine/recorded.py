@@ -56,6 +56,7 @@ class Recorded(Stage):
     stage: ClassVar[str] = "recorded"
     does: ClassVar[str] = "writes every request and answer to a file"
     rehearsed: ClassVar[bool] = False
+    remembers: ClassVar[bool] = True
 
     path: str | os.PathLike[str]
 

@@ -117,7 +117,7 @@ def sent_law(chain: Backend, problem: Problem, beta: float) -> SentLaw | None:
         elif isinstance(stage, Tiled):
             staged = dataclasses.replace(stage, backend=staged, copies=1)
         elif stage.rehearsed:
-            staged = dataclasses.replace(stage, backend=staged)
+            staged = stage.around(staged)
     seed = 0 if staged.capabilities.seedable else None
     n = problem.num_variables
     states = all_states(n) if n <= ENUMERATED else random_states(n)

@@ -44,6 +44,8 @@ class Stage(Backend):
     """What its record says of the answer, which a plan cannot know."""
     rehearsed: ClassVar[bool] = True
     """Whether a plan can run it on states drawn at random: not a stage that draws conclusions from them."""
+    remembers: ClassVar[bool] = False
+    """Whether what it does with a request hangs on those before: it has one history, or one file."""
 
     backend: Backend | Sampler | str
     capabilities: Capabilities = dataclasses.field(init=False, repr=False, compare=False)
@@ -73,9 +75,24 @@ class Stage(Backend):
         inner = self.inner.for_refresh(sweeps)
         return self if inner is self.inner else dataclasses.replace(self, backend=inner)
 
+    def around(self, machine: Backend) -> Self:
+        """Return this stage around a machine that stands in for its own, here in this process."""
+        return dataclasses.replace(self, backend=machine)
+
     def _asked(self, request: Request, **changes: Any) -> Request:
         """Return the request to the machine inside: this one with some fields changed."""
         return dataclasses.replace(request, returns=self.inner.capabilities.returns, **changes)
+
+    def _shares(self, request: Request, parts: int) -> Iterator[Request]:
+        """Yield the requests for so many nearly equal shares of the reads, each with its starts."""
+        bounds = [request.num_reads * part // parts for part in range(parts + 1)]
+        for start, stop in pairwise(bounds):
+            states = request.initial_states
+            yield self._asked(
+                request,
+                num_reads=stop - start,
+                initial_states=None if states is None else states[start:stop],
+            )
 
     def _refuse(self, request: Request) -> None:
         if self.capabilities == self.inner.capabilities:
@@ -134,17 +151,6 @@ class SplitStage(Stage):
         return lambda: Parts(
             self.stage, sends, self.in_flight, request.deadline, counts=self.counts, distinct=distinct
         )
-
-    def _shares(self, request: Request, parts: int) -> Iterator[Request]:
-        """Yield the requests for so many nearly equal shares of the reads, each with its starts."""
-        bounds = [request.num_reads * part // parts for part in range(parts + 1)]
-        for start, stop in pairwise(bounds):
-            states = request.initial_states
-            yield self._asked(
-                request,
-                num_reads=stop - start,
-                initial_states=None if states is None else states[start:stop],
-            )
 
     @abstractmethod
     def _split(self, request: Request) -> Iterable[tuple[Request, Decode]]:
