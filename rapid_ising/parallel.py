@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
@@ -9,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, final, get_args
 
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import BackendError, DeadlineExceededError, InvalidParameterError
+from rapid_ising.threads import one_thread, threads
 from rapid_ising.validation import positive_integer
 
 Engine = Literal["threads", "processes", "serial"]
@@ -41,8 +43,8 @@ def as_done(
         "threads", "processes", "serial", or None for what ``joblib.parallel_config`` says in this thread:
         without it local processes.
     workers
-        How many pieces run at once; None is what joblib is told, without it one a core. A cluster has its own
-        number.
+        How many pieces run at once; None is what joblib is told, without it as many as ``threads()``. A
+        cluster has its own number.
     deadline, patience
         When all is to be there, and the most seconds that may pass without an outcome.
 
@@ -66,10 +68,12 @@ def as_done(
     if engine_in_use(engine) == "dask":
         _prepare_dask(pieces)
     left = dict(enumerate(pieces))
+    number = _workers(engine, workers)
+    alone = number != 1 and engine_in_use(engine) != "serial"
     for attempt in range(1 + NEW_POOLS):
         # One piece a message; and all at once, so that none waits for this process to send it.
         pool = joblib.Parallel(
-            n_jobs=_workers(engine, workers),
+            n_jobs=number,
             backend=None if engine is None else JOBLIB[engine],
             return_as="generator_unordered",
             batch_size=1,
@@ -78,7 +82,7 @@ def as_done(
             mmap_mode="c",
         )
         try:
-            outcomes = pool([joblib.delayed(done)(Piece(*item)) for item in left.items()])
+            outcomes = pool([joblib.delayed(done)(Piece(*item, alone)) for item in left.items()])
             # Told late, since where pieces run in this thread joblib warns that it cannot watch them.
             pool.timeout = _wait(deadline, patience)
             for place, outcome in outcomes:
@@ -110,11 +114,14 @@ class Piece(Generic[Outcome]):
 
     place: int
     work: Callable[[], Outcome]
+    alone: bool
+    """Whether it has one thread, since others run beside it."""
 
 
 def done(piece: Piece[Outcome]) -> tuple[int, Outcome]:
     """Do a piece; return its place and outcome."""
-    return piece.place, piece.work()
+    with one_thread() if piece.alone else contextlib.nullcontext():
+        return piece.place, piece.work()
 
 
 def check_engine(engine: Any, workers: Any) -> None:
@@ -147,8 +154,7 @@ def _workers(engine: Engine | None, workers: int | None) -> int:
     from joblib.parallel import get_active_backend
 
     told = get_active_backend()[1] if engine is None else None
-    # -1 is one a core.
-    return workers or told or -1
+    return workers or told or threads()
 
 
 def _prepare_dask(pieces: Sequence[Callable[[], Any]]) -> None:

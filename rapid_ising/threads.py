@@ -88,6 +88,18 @@ def one_pool() -> Iterator[None]:
                 _held.restore_original_limits()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Do what is inside on this thread alone, products and pieces alike, since others work beside it."""
+    before = getattr(_at_work, "on_a_piece", False)
+    _at_work.on_a_piece = True
+    try:
+        with one_pool():
+            yield
+    finally:
+        _at_work.on_a_piece = before
+
+
 def over_pieces(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:
     """Do ``work`` on each piece, on several threads where there are several pieces.
 

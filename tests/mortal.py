@@ -46,6 +46,8 @@ def kill_in_the_middle(folder: Path, begun: int) -> Callable[[], int]:
         while len(calls(folder)) < begun:
             assert time.monotonic() < end, "nothing was begun"
             time.sleep(0.01)
+        # What came in before has reached the caller by then.
+        time.sleep(0.1)
         victim = calls(folder)[-1]
         assert victim != os.getpid()
         os.kill(victim, signal.SIGKILL)

@@ -577,6 +577,7 @@ class TestCommand:
             (["fig3"], "unknown study 'fig3'"),
             (["fig1a", "--quick", "--full"], "--quick and --full are two scales: give one"),
             (["fig1a", "--workers", "0"], "--workers must be an integer of at least 1"),
+            (["fig1a", "--workers", "2", "--scheduler", "tcp://x:1"], "leave --workers or --scheduler out"),
             (["fig2b", "--data", "no/such/folder"], "--data no/such/folder is no folder"),
             ([], "Missing argument"),
         ],

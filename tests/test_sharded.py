@@ -252,7 +252,7 @@ class Bound(dimod.ExactSolver):
     """A sampler that holds what only this process has."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __reduce__(self) -> Any:
         raise InvalidParameterError("a handle does not pickle")

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.threads import VARIABLE, one_pool, over_pieces, threads, use_threads
+from rapid_ising.threads import VARIABLE, one_pool, one_thread, over_pieces, threads, use_threads
 
 
 def product_threads() -> set[int]:
@@ -84,6 +84,17 @@ def test_two_callers_at_once_give_the_products_their_threads_back() -> None:
     assert product_threads() == {1}
     leave.set()
     other.join(timeout=60)
+    assert product_threads() == before
+
+
+def test_work_beside_other_work_has_one_thread() -> None:
+    found: set[int] = set()
+    before = product_threads()
+    with use_threads(2):
+        with one_thread():
+            over_pieces(lambda piece: found.add(threading.get_ident()), range(100))
+            assert product_threads() == {1}
+        assert found == {threading.get_ident()}
     assert product_threads() == before
 
 

@@ -37,6 +37,10 @@ def reproduce(
         int | None,
         typer.Option(metavar="N", help="Processes at once; as many as there are cores when left out."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of a Dask cluster, which does the work instead."),
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where results, pictures and the page go.")
     ] = Path("reproduction"),
@@ -67,6 +71,10 @@ def reproduce(
     scale = _scale(smoke=smoke, quick=quick, full=full)
     if data is not None and not data.is_dir():
         raise InvalidParameterError(f"--data {data} is no folder: give the one with the files of MNIST")
+    if scheduler is not None and workers is not None:
+        raise InvalidParameterError(
+            "a cluster has its own number of workers: leave --workers or --scheduler out"
+        )
     count = cores() if workers is None else positive_integer("--workers", workers)
     positive_integer("--seed", seed, minimum=0)
     wanted = chosen(studies)
@@ -74,7 +82,15 @@ def reproduce(
     folder = output_folder(out)
     try:
         outcome = run(
-            wanted, folder, scale=scale, seed=seed, workers=count, data=data, fresh=fresh, keep=keep
+            wanted,
+            folder,
+            scale=scale,
+            seed=seed,
+            workers=count,
+            data=data,
+            fresh=fresh,
+            keep=keep,
+            scheduler=scheduler,
         )
     except KeyboardInterrupt:
         remarks().print(

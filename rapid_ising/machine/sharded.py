@@ -41,8 +41,8 @@ class Sharded(Stage):
         "serial"; or None for what ``joblib.parallel_config`` says, as ``joblib.parallel_config("dask")``, and
         without it local processes. For all but the first and the last the machine must pickle.
     workers
-        How many shards run at once; None is as joblib is told, and without it one a core. A cluster has its
-        own number.
+        How many shards run at once; None is as joblib is told, and without it as many as the library has
+        threads. Beside others a shard computes on one thread. A cluster has its own number.
     timeout
         The most seconds that may pass without a shard coming in.
 

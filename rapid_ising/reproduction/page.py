@@ -78,6 +78,7 @@ def _how(outcome: Outcome) -> list[Element]:
     reused = [result for result in every if result.reused]
     others = sorted({f"{r.version} ({r.code})" for r in every if r.code and r.code != code_fingerprint()})
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    workers = "a cluster" if outcome.workers is None else f"{outcome.workers} workers"
     facts = {
         "date": now,
         "studies": ", ".join([*outcome.results, *(f"{name} (left out)" for name in outcome.left_out)]),
@@ -85,7 +86,7 @@ def _how(outcome: Outcome) -> list[Element]:
         "first seed": str(outcome.seed),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "code": code_fingerprint(),
-        "processor": f"{processor()}, {cores()} cores for this process, {outcome.workers} workers",
+        "processor": f"{processor()}, {cores()} cores for this process, {workers}",
         "tasks": f"{len(every)}, of which {len(reused)} are results of an earlier run and "
         f"{len(outcome.failed)} failed",
         "CPU time": f"{sum(result.cpu for result in every):.0f} s in all tasks, with those of earlier runs",

@@ -11,6 +11,7 @@ from typing import final
 
 from rapid_ising.datasets.mnist_files import DATA_FOLDER
 from rapid_ising.errors import RapidIsingError
+from rapid_ising.reproduction.cluster import results_on_cluster
 from rapid_ising.reproduction.progress import TaskBar
 from rapid_ising.reproduction.results import Store
 from rapid_ising.reproduction.study import Scale, Study
@@ -27,7 +28,8 @@ class Outcome:
 
     scale: Scale
     seed: int
-    workers: int
+    workers: int | None
+    """How many there were; None for a cluster."""
     results: dict[str, list[Result]]
     """What each study has, by its name on the command line."""
     left_out: dict[str, str]
@@ -57,6 +59,7 @@ def reproduce(
     fresh: bool = False,
     keep: bool = False,
     progress: bool = True,
+    scheduler: str | None = None,
 ) -> Outcome:
     """Do the tasks of studies, but for those whose results are there already.
 
@@ -77,6 +80,8 @@ def reproduce(
         Whether results that other code made are used too.
     progress
         Whether to show a progress bar on standard error.
+    scheduler
+        The address of a Dask cluster's scheduler: its workers do the tasks, as many as they are.
     """
     began = time.perf_counter()
     wanted, left_out = _tasks(studies, scale, seed, data)
@@ -85,13 +90,19 @@ def reproduce(
     found = {} if fresh else {key: result for key, task in todo.items() if (result := store.get(task))}
     missing = [task for key, task in todo.items() if key not in found]
     environment = {} if data is None else {DATA_FOLDER: os.fspath(data.absolute())}
+    if scheduler is None:
+        coming = results_of(missing, workers=workers, environment=environment)
+    else:
+        coming = results_on_cluster(missing, scheduler=scheduler, environment=environment)
     with TaskBar(sum(task.cost for task in missing), len(missing), progress) as bar:
-        for result in results_of(missing, workers=workers, environment=environment):
+        for result in coming:
             store.put(result)
             found[result.task.key] = result
             bar.advance(result.task.cost)
     results = {name: [found[task.key] for task in tasks] for name, tasks in wanted.items()}
-    return Outcome(scale, seed, workers, results, left_out, time.perf_counter() - began)
+    return Outcome(
+        scale, seed, workers if scheduler is None else None, results, left_out, time.perf_counter() - began
+    )
 
 
 def _tasks(
