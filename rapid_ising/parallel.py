@@ -65,15 +65,14 @@ def as_done(
 
     import joblib
 
-    if engine_in_use(engine) == "dask":
+    used = engine_in_use(engine, workers)
+    if used == "dask":
         _prepare_dask(pieces)
     left = dict(enumerate(pieces))
-    number = _workers(engine, workers)
-    alone = number != 1 and engine_in_use(engine) != "serial"
     for attempt in range(1 + NEW_POOLS):
         # One piece a message; and all at once, so that none waits for this process to send it.
         pool = joblib.Parallel(
-            n_jobs=number,
+            n_jobs=_workers(engine, workers),
             backend=None if engine is None else JOBLIB[engine],
             return_as="generator_unordered",
             batch_size=1,
@@ -82,7 +81,7 @@ def as_done(
             mmap_mode="c",
         )
         try:
-            outcomes = pool([joblib.delayed(done)(Piece(*item, alone)) for item in left.items()])
+            outcomes = pool([joblib.delayed(done)(Piece(*item, used != "serial")) for item in left.items()])
             # Told late, since where pieces run in this thread joblib warns that it cannot watch them.
             pool.timeout = _wait(deadline, patience)
             for place, outcome in outcomes:
@@ -135,19 +134,28 @@ def check_engine(engine: Any, workers: Any) -> None:
         positive_integer("workers", workers)
 
 
-def engine_in_use(engine: Engine | None) -> str:
+def engine_in_use(engine: Engine | None, workers: int | None = None) -> str:
     """Return the name of what will run the pieces: an ``Engine``, or that of a cluster.
 
-    >>> engine_in_use("threads"), engine_in_use(None)
-    ('threads', 'processes')
+    One worker is the thread that asks.
+
+    >>> engine_in_use("threads", 2), engine_in_use(None, 2), engine_in_use("processes", 1)
+    ('threads', 'processes', 'serial')
     """
-    if engine is not None:
-        return engine
     from joblib.parallel import get_active_backend
 
-    name = type(get_active_backend()[0]).__name__.removesuffix("Backend").lower()
-    short = {"loky": "processes", "threading": "threads", "sequential": "serial", "daskdistributed": "dask"}
-    return short.get(name, name)
+    if engine is None:
+        told = type(get_active_backend()[0]).__name__.removesuffix("Backend").lower()
+        short = {
+            "loky": "processes",
+            "threading": "threads",
+            "sequential": "serial",
+            "daskdistributed": "dask",
+        }
+        name = short.get(told, told)
+    else:
+        name = engine
+    return "serial" if name in JOBLIB and _workers(engine, workers) == 1 else name
 
 
 def _workers(engine: Engine | None, workers: int | None) -> int:
@@ -158,7 +166,11 @@ def _workers(engine: Engine | None, workers: int | None) -> int:
 
 
 def _prepare_dask(pieces: Sequence[Callable[[], Any]]) -> None:
-    """Have the errors of the cluster itself raised: joblib hands on those of the work only, and waits."""
+    """Have all pieces done by the cluster, and its own errors raised.
+
+    joblib hands on the errors of the work only, and waits; and where the cluster has one core at the moment,
+    it does the work itself.
+    """
     from distributed.protocol.serialize import serialize
     from joblib.parallel import get_active_backend
 
@@ -168,7 +180,7 @@ def _prepare_dask(pieces: Sequence[Callable[[], Any]]) -> None:
     except Exception as error:
         raise BackendError(_told(error)) from error
     backend = get_active_backend()[0]
-    submit = type(backend).submit
+    submit, cores = type(backend).submit, type(backend).effective_n_jobs
 
     def watched(work: Any, callback: Any = None) -> Any:
         def tell(over: Any) -> None:
@@ -179,7 +191,11 @@ def _prepare_dask(pieces: Sequence[Callable[[], Any]]) -> None:
         future.add_done_callback(tell)
         return future
 
-    backend.submit = watched
+    def enough(number: int) -> int:
+        there: int = cores(backend, number)
+        return there and max(there, 2)
+
+    backend.submit, backend.effective_n_jobs = watched, enough
 
 
 def _wait(deadline: Deadline | None, patience: float) -> float:

@@ -356,7 +356,7 @@ class TestWorkersThatDie:
     def test_one_that_always_dies_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(parallel, "NEW_POOLS", 1)
         with pytest.raises(IncompleteError, match="processes died 2 times with 2 of 2 pieces not done"):
-            samples(Sharded(Deadly(), shards=2, engine="processes", workers=2))
+            samples(Sharded(Deadly(os.getpid()), shards=2, engine="processes", workers=2))
 
     def test_a_cluster_gives_them_to_another(self, tmp_path: Path, cluster: Any) -> None:
         reference = serial(6, 30, 7, "exact")
@@ -373,7 +373,20 @@ class TestWorkersThatDie:
     def test_a_cluster_that_gives_up_is_an_error(self, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
         with joblib.parallel_config("dask"), pytest.raises(IncompleteError, match="KilledWorker"):
-            samples(Sharded(Deadly(), shards=1))
+            samples(Sharded(Deadly(os.getpid()), shards=1))
+
+    def test_one_worker_of_a_cluster_is_one_too(self, tmp_path: Path, cluster: Any) -> None:
+        with joblib.parallel_config("dask"):
+            cluster.scale(1)
+            wait_for(lambda: len(cluster.scheduler.workers) == 1)
+            try:
+                assert np.array_equal(
+                    samples(Sharded(Mortal(str(tmp_path)), shards=3)), serial(3, 30, 7, "exact")
+                )
+            finally:
+                cluster.scale(2)
+        assert len(calls(tmp_path)) == 3
+        assert os.getpid() not in calls(tmp_path)
 
     def test_what_cannot_be_sent_to_a_cluster_is_an_error(self, cluster: Any) -> None:
         with joblib.parallel_config("dask"), pytest.raises(BackendError, match='engine="threads"'):
@@ -386,9 +399,12 @@ class Deadly(ri.LocalBackend):
     """A machine that takes its process with it."""
 
     name: ClassVar[str] = "deadly"
+
+    asker: int
     capabilities: ri.Capabilities = ri.Capabilities()  # noqa: RUF009 - frozen
 
     def _draw(self, request: ri.Request) -> tuple[States, Mapping[str, Any]]:
+        assert os.getpid() != self.asker
         os._exit(1)
 
 

@@ -56,7 +56,7 @@ class Sharded(Stage):
     Examples
     --------
     >>> from rapid_ising import IsingModel
-    >>> machine = Sharded("exact", shards=2, engine="threads")
+    >>> machine = Sharded("exact", shards=2, engine="threads", workers=2)
     >>> answer = machine.sample(IsingModel([9.0], [[0.0]]), num_reads=3, seed=0)
     >>> record = answer.info["rapid_ising"]["stages"][0]
     >>> record["shards"], record["engine"], answer.record.sample.ravel()
@@ -119,7 +119,7 @@ class Sharded(Stage):
 
     def _run(self, request: Request, shards: list[Shard]) -> Answer | RapidIsingError:
         """Return the answers of the shards as one, or the error that stands for them."""
-        engine = engine_in_use(self.engine)
+        engine = engine_in_use(self.engine, self.workers)
         outcomes: dict[int, Answer | RapidIsingError] = {}
         lost: RapidIsingError | None = None
         try:
