@@ -375,17 +375,17 @@ class TestWorkersThatDie:
         with joblib.parallel_config("dask"), pytest.raises(IncompleteError, match="KilledWorker"):
             samples(Sharded(Deadly(os.getpid()), shards=1))
 
-    def test_one_worker_of_a_cluster_is_one_too(self, tmp_path: Path, cluster: Any) -> None:
+    def test_a_cluster_of_one_core_does_the_work_itself(
+        self, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import distributed
+
+        # As it is for a moment after a worker died: joblib would do the work here.
+        monkeypatch.setattr(distributed.Client, "ncores", lambda self: {"the one that is left": 1})
         with joblib.parallel_config("dask"):
-            cluster.scale(1)
-            wait_for(lambda: len(cluster.scheduler.workers) == 1)
-            try:
-                assert np.array_equal(
-                    samples(Sharded(Mortal(str(tmp_path)), shards=3)), serial(3, 30, 7, "exact")
-                )
-            finally:
-                cluster.scale(2)
-        assert len(calls(tmp_path)) == 3
+            found = samples(Sharded(Mortal(str(tmp_path)), shards=3))
+        assert np.array_equal(found, serial(3, 30, 7, "exact"))
+        assert len(calls(tmp_path)) >= 3
         assert os.getpid() not in calls(tmp_path)
 
     def test_what_cannot_be_sent_to_a_cluster_is_an_error(self, cluster: Any) -> None:
