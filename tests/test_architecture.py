@@ -37,18 +37,17 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 OWN = metadata.distribution("rapid-ising").entry_points.select(group=GROUP)
 
 LATE = {
-    *(
-        "rapid_ising_backends",
-        "distributed",
-        "dwave",
-        "joblib",
-        "matplotlib",
-        "neal",
-        "numba",
-        "pytest",
-        "sklearn",
-    ),
-    *("torch", "typer"),
+    "rapid_ising_backends",
+    "distributed",
+    "dwave",
+    "joblib",
+    "matplotlib",
+    "neal",
+    "numba",
+    "pytest",
+    "sklearn",
+    "torch",
+    "typer",
 }
 """What is imported when it is used, and not with the public names."""
 OPEN_MODULES = {
