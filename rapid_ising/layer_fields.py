@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import final
 
@@ -17,13 +18,15 @@ from rapid_ising.typing import Floats, Reals
 
 Span = tuple[int, int]
 WORTHWHILE = 2**21
-"""Multiplications below which a piece of work is not cut: a tenth of a millisecond."""
+"""Multiplications below which a piece of work is not cut: some twenty microseconds."""
+SMALL = 2**17
+"""Multiplications below which a product is on one thread whatever the setting."""
 Known = npt.NDArray[np.bool_] | None
 """Which spins of a layer a sweep holds."""
 
 
 @final
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(slots=True)
 class LayerFields:
     r"""The fields on a layer of A spins, as a function of the states t of another one.
 
@@ -86,15 +89,16 @@ class LayerFields:
         """Return tanh(-beta f) for each row of states, shape (n, A)."""
         found = np.empty((len(states), self.width), self.biases.dtype)
         real = found.dtype.type
-        gain, biases = real(-self.gain * beta), real(-beta) * self.biases
-        biased = bool(biases.any())
+        gain, biases = real(-self.gain * beta), None
+        if self.biases.any():
+            biases = real(-beta) * self.biases
 
         def work(tile: tuple[Span, Span]) -> None:
             rows, columns = slice(*tile[0]), slice(*tile[1])
             self.sums(states[rows], found[rows], tile[1])
             part = found[rows, columns]
             part *= gain
-            if biased:
+            if biases is not None:
                 part += biases[columns]
             np.tanh(part, out=part)
 
@@ -102,25 +106,27 @@ class LayerFields:
         return found
 
 
-def tiles(rows: int, columns: int, work: int) -> list[tuple[Span, Span]]:
+@lru_cache(1024)
+def tiles(rows: int, columns: int, work: int) -> tuple[tuple[Span, Span], ...]:
     """Return pieces of a block of entries that are worth a thread each, as spans of rows and of columns.
 
     They follow from the sizes alone. Products of fewer than 256 rows cost more an entry, so that few rows are
     cut into columns.
 
     >>> tiles(512, 1000, 16_000)
-    [((0, 256), (0, 1000)), ((256, 512), (0, 1000))]
+    (((0, 256), (0, 1000)), ((256, 512), (0, 1000)))
     >>> tiles(128, 784, 392_000)
-    [((0, 128), (0, 392)), ((0, 128), (392, 784))]
+    (((0, 128), (0, 392)), ((0, 128), (392, 784)))
     >>> tiles(3, 1000, 16_000)
-    [((0, 3), (0, 1000))]
+    (((0, 3), (0, 1000)),)
     """
     worth = rows * work // WORTHWHILE
     if min(rows // 256, worth) > 1:
-        return [(span, (0, columns)) for span in _spans(rows, min(rows // 256, worth, 16))]
+        return tuple((span, (0, columns)) for span in _spans(rows, min(rows // 256, worth, 16)))
     count = min(columns // 256, worth, 16)
     # A power of two, which a few threads share evenly.
-    return [((0, rows), span) for span in _spans(columns, 2 ** int(math.log2(count)) if count > 1 else 1)]
+    parts = 2 ** int(math.log2(count)) if count > 1 else 1
+    return tuple(((0, rows), span) for span in _spans(columns, parts))
 
 
 def product(first: Floats, second: Floats) -> Floats:
@@ -129,6 +135,8 @@ def product(first: Floats, second: Floats) -> Floats:
     >>> product(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
+    if len(first) * second.size < SMALL:
+        return first @ second
     found = np.empty((len(first), second.shape[1]), np.result_type(first, second))
 
     def work(tile: tuple[Span, Span]) -> None:

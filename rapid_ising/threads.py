@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from functools import cache
 from itertools import count
 from typing import Any, TypeVar
@@ -68,24 +68,34 @@ def use_threads(number: int) -> Iterator[None]:
         _chosen = before
 
 
-@contextmanager
-def one_pool() -> Iterator[None]:
-    """Hold matrix products to one thread each, so that the pieces of ``over_pieces`` have the cores.
+class _OnePool(ContextDecorator):
+    """Holds products to one thread while anyone is inside; a class, since it is entered around small work."""
 
-    Around a whole training it also saves what a change of the setting costs at each call.
-    """
-    global _holders, _held
-    with _lock:
-        _holders += 1
-        if _holders == 1:
-            _held = _blas().limit(limits=1)
-    try:
-        yield
-    finally:
+    def __enter__(self) -> None:
+        global _holders, _held
+        with _lock:
+            _holders += 1
+            if _holders == 1:
+                _held = _blas().limit(limits=1)
+
+    def __exit__(self, *error: object) -> None:
+        global _holders
         with _lock:
             _holders -= 1
             if _holders == 0:
                 _held.restore_original_limits()
+
+
+_ONE_POOL = _OnePool()
+
+
+def one_pool() -> _OnePool:
+    """Hold matrix products to one thread each, so that the pieces of ``over_pieces`` have the cores.
+
+    Around a whole training it also saves what a change of the setting costs at each call. A context manager,
+    and a decorator.
+    """
+    return _ONE_POOL
 
 
 @contextmanager
@@ -107,9 +117,9 @@ def over_pieces(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> Non
     up is raised once all have ended; pieces that were not begun by then are left out. Pieces of a piece are
     done by the thread that has it.
     """
-    crew = min(threads(), len(pieces))
+    crew = min(threads(), len(pieces)) if len(pieces) > 1 else 1
     if crew < 2 or getattr(_at_work, "on_a_piece", False):
-        with one_pool():
+        with _ONE_POOL:
             for piece in pieces:
                 work(piece)
         return
@@ -126,7 +136,7 @@ def over_pieces(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> Non
         finally:
             _at_work.on_a_piece = False
 
-    with one_pool():
+    with _ONE_POOL:
         others = [_pool(threads()).submit(take) for _ in range(crew - 1)]
         take()
         for other in others:

@@ -172,9 +172,10 @@ class PatternRBM(PatternModel, TwoLayerModel):
 
         and likewise for the hidden patterns. No H x V matrix is formed.
         """
-        visible = positive.onto(self.hidden_patterns, 1, 0) - negative.onto(self.hidden_patterns, 1, 0)
-        hidden = positive.onto(self.visible_patterns, 0, 1) - negative.onto(self.visible_patterns, 0, 1)
-        total = float(np.vdot(self.visible_patterns, visible))
+        visible = positive.onto_less(negative, self.hidden_patterns, 1, 0)
+        hidden = positive.onto_less(negative, self.visible_patterns, 0, 1)
+        total = float(np.vdot(self.visible_patterns, visible)) if self.learn_scale else 0.0
+        factor = self.factor
         clamps: dict[str, Floats] = {}
         for layer, name in enumerate(self.bias_names):
             clamps[name] = positive.mean(layer) - negative.mean(layer)
@@ -186,9 +187,11 @@ class PatternRBM(PatternModel, TwoLayerModel):
             u, w = self.parameters["visible_clamp"], self.parameters["hidden_clamp"]
             visible = visible + np.outer(w, means[0])
             hidden = hidden + np.outer(u, means[1])
-            clamps = {"visible_clamp": self.factor * to_hidden, "hidden_clamp": self.factor * to_visible}
+            clamps = {"visible_clamp": factor * to_hidden, "hidden_clamp": factor * to_visible}
             total += float(u @ to_hidden + w @ to_visible)
-        gradient = {"visible_patterns": self.factor * visible, "hidden_patterns": self.factor * hidden}
+        visible *= factor
+        hidden *= factor
+        gradient = {"visible_patterns": visible, "hidden_patterns": hidden}
         return gradient | clamps | self._scale_gradient(total)
 
     def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:  # noqa: D102

@@ -15,6 +15,9 @@ import numpy as np
 from rapid_ising.layer_fields import product
 from rapid_ising.typing import Floats, Indices
 
+FEW = 2**14
+"""Entries of states that are put side by side rather than multiplied in two products."""
+
 
 class Statistics(ABC):
     """Averages over the states of one phase, data or model."""
@@ -37,6 +40,12 @@ class Statistics(ABC):
 
         Within one layer the products of a spin with itself are left out.
         """
+
+    def onto_less(self, other: Statistics, patterns: Floats, source: int, target: int) -> Floats:
+        """Return ``onto`` less that of another phase."""
+        projected = self.onto(patterns, source, target)
+        projected -= other.onto(patterns, source, target)
+        return projected
 
     def pairs(self, rows: Indices, columns: Indices) -> Floats:
         """Return <s_i s_j> of pairs of different spins of layer 0, shape (pairs,)."""
@@ -93,11 +102,23 @@ class SampleStatistics(Statistics):
         if not isinstance(other, SampleStatistics):
             return super().correlations_less(other, rows, columns)
         # One product over the rows of both phases, in which those of the other count negative.
-        count = len(self._layers[rows])
-        scaled = np.concatenate([self._weighted(rows), other._weighted(rows)])
+        rows_of_both, columns_of_both = self._both(other, rows, columns)
+        return product(rows_of_both.T, columns_of_both)
+
+    def _both(self, other: SampleStatistics, source: int, target: int) -> tuple[Floats, Floats]:
+        """Return two layers of the rows of both phases, the first layer by the share of each row."""
+        count = len(self._layers[source])
+        scaled = np.concatenate([self._weighted(source), other._weighted(source)])
         scaled[:count] *= self._share
         scaled[count:] *= -other._share
-        return product(scaled.T, np.concatenate([self._layers[columns], other._layers[columns]]))
+        return scaled, np.concatenate([self._layers[target], other._layers[target]])
+
+    def onto_less(self, other: Statistics, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
+        few = self._layers[source].size + self._layers[target].size < FEW
+        if not few or source == target or not isinstance(other, SampleStatistics):
+            return super().onto_less(other, patterns, source, target)
+        sources, targets = self._both(other, source, target)
+        return product(product(patterns, sources.T), targets)
 
     def onto(self, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
         rows = self._weighted(source)

@@ -40,7 +40,8 @@ class Snapshot:
             {name: array.copy() for name, array in run.model.parameters.items()},
             optimizer.state(),
             phase.state(),
-            copy.deepcopy(dict(rng.bit_generator.state)),
+            # Made anew at each look.
+            dict(rng.bit_generator.state),
             [dict(record) for record in run.history],
             run.stopped == "early",
         )
