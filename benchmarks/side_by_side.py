@@ -1,0 +1,196 @@
+"""Two ways of one work, timed in turns: what a benchmark is made of.
+
+A case is a function that yields pairs (ours, and a peer or the limit of the machine) or rows that it measured
+itself. The ways take turns, A B A B, so that both see the same busy machine; the ratio of each turn is taken,
+and of the ratios the median.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeVar
+
+from benchmarks import memory
+
+Size = Literal["smoke", "full"]
+
+
+class Seconds(float):
+    """The time that a work took, as it says itself."""
+
+
+Work = Callable[[], object]
+"""One way of a work. One that returns ``Seconds`` timed itself; a pair does so on both sides or on none."""
+T = TypeVar("T")
+
+ENOUGH = 0.02
+"""Seconds of one turn: shorter work is repeated within it."""
+SETTLED = 0.05
+"""Seconds between turns of several threads, in which workers of the last turn stop spinning."""
+BUDGET = 5.0
+"""Seconds for the turns of a pair."""
+TURNS = 3, 15
+"""The fewest and the most turns."""
+MISSING = "peer not installed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A bound that a figure is held to."""
+
+    bound: float
+    kind: Literal["at most", "at least"]
+    unit: str = "x"
+
+    def met(self, value: float) -> bool:
+        return value <= self.bound if self.kind == "at most" else value >= self.bound
+
+
+def at_most(bound: float, unit: str = "x") -> Target:
+    """Return the target of a work held against a limit: so many times the limit's time."""
+    return Target(bound, "at most", unit)
+
+
+def at_least(bound: float, unit: str = "x") -> Target:
+    """Return the target of a work held against a peer: so many times faster."""
+    return Target(bound, "at least", unit)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A work in two ways, not measured yet."""
+
+    line: str
+    """The line of the table of targets, "-" where it is none of them."""
+    work: str
+    ours: Work
+    peer: str
+    theirs: Work | None
+    """None where the peer is not installed."""
+    target: Target | None = None
+    multiple: float = 1.0
+    """How often the peer's work is what ours amounts to."""
+    parts: float = 1.0
+    """How many of what the work names are in one call."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of the printed table."""
+
+    line: str
+    work: str
+    threads: int
+    peer: str
+    ours: float | None = None
+    """Seconds, the shortest of the turns."""
+    theirs: float | None = None
+    value: float | None = None
+    """What is held to the target: the ratio, or another figure in the target's unit."""
+    spread: float | None = None
+    """Half of the distance between the quartiles of the ratios, as a share of their median."""
+    target: Target | None = None
+    memory: float | None = None
+    """Bytes that our way took at most, beyond what was there before it."""
+
+    @property
+    def verdict(self) -> str:
+        if self.value is None:
+            return MISSING if self.peer else ""
+        if self.target is None:
+            return ""
+        return "yes" if self.target.met(self.value) else "no"
+
+
+Case = Callable[[Size, int], Iterator[Pair | Row]]
+CASES: dict[str, tuple[Case, tuple[int, ...]]] = {}
+"""Every case by its name, ``file.function``, with the numbers of threads that it is measured at."""
+
+
+def case(*threads: int) -> Callable[[Case], Case]:
+    """Return the decorator that registers a case, called with the size and each number of threads."""
+
+    def register(function: Case) -> Case:
+        module = function.__module__.rpartition(".")[2]
+        CASES[f"{module}.{function.__name__}"] = function, threads
+        return function
+
+    return register
+
+
+def pick(size: Size, smoke: T, full: T) -> T:
+    return full if size == "full" else smoke
+
+
+def peer(package: str, make: Callable[[], Work]) -> Work | None:
+    """Return the peer's way, None where its package is not installed."""
+    try:
+        found = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        return None
+    return make() if found else None
+
+
+def measured(made: Pair | Row, size: Size, threads: int) -> Row:
+    """Return the row of a pair, timed in turns."""
+    if isinstance(made, Row):
+        return made
+    clock = time.process_time if threads == 1 else time.perf_counter
+    pause = SETTLED if threads > 1 and size == "full" else 0.0
+    row = Row(made.line, made.work, threads, made.peer, target=made.target)
+    if size == "full":
+        # This call compiles and fills caches; the next one shows the memory that is needed from then on.
+        seconds(made.ours, clock)
+    took, peak = memory.peak_of(lambda: seconds(made.ours, clock))
+    row = dataclasses.replace(row, ours=took / made.parts, memory=peak)
+    if made.theirs is None:
+        return row
+    other = 0.0 if size == "smoke" else trial(made.theirs, clock)
+    times = list(turns(made.ours, made.theirs, took, other, size, clock, pause))
+    ours, theirs = (min(side) for side in zip(*times, strict=True))
+    faster = made.target is None or made.target.kind == "at least"
+    ratios = [made.multiple * b / a if faster else a / (made.multiple * b) for a, b in times]
+    middle = statistics.median(ratios)
+    quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [middle] * 3
+    spread = (quartiles[2] - quartiles[0]) / 2 / middle
+    theirs *= made.multiple
+    return dataclasses.replace(
+        row, ours=ours / made.parts, theirs=theirs / made.parts, value=middle, spread=spread
+    )
+
+
+def trial(work: Work, clock: Callable[[], float]) -> Seconds:
+    """Return the time of a second call, after one that fills caches; of the only one where that is long."""
+    first = seconds(work, clock)
+    return first if first > 1 else seconds(work, clock)
+
+
+def turns(
+    ours: Work, theirs: Work, took: float, other: float, size: Size, clock: Callable[[], float], pause: float
+) -> Iterator[tuple[float, float]]:
+    """Yield the seconds of both ways, turn by turn, until the time for a pair is over."""
+    calls = [1 if size == "smoke" else math.ceil(ENOUGH / max(t, 1e-9)) for t in (took, other)]
+    began = time.perf_counter()
+    fewest, most = (1, 1) if size == "smoke" else TURNS
+    for turn in range(most):
+        if turn >= fewest and time.perf_counter() - began > BUDGET:
+            return
+        first = seconds(ours, clock, calls[0])
+        time.sleep(pause)
+        yield first, seconds(theirs, clock, calls[1])
+        time.sleep(pause)
+
+
+def seconds(work: Work, clock: Callable[[], float] = time.perf_counter, calls: int = 1) -> Seconds:
+    """Return the mean time of a call, or what the work says that it took."""
+    told = 0.0
+    began = clock()
+    for _ in range(calls):
+        answer = work()
+        told += answer if isinstance(answer, Seconds) else 0.0
+    return Seconds((told or clock() - began) / calls)
