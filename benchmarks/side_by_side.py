@@ -153,8 +153,7 @@ def measured(made: Pair | Row, size: Size, threads: int) -> Row:
     other = 0.0 if size == "smoke" else trial(made.theirs, clock)
     times = list(turns(made.ours, made.theirs, took, other, size, clock, pause))
     ours, theirs = (min(side) for side in zip(*times, strict=True))
-    faster = made.target is None or made.target.kind == "at least"
-    ratios = [made.multiple * b / a if faster else a / (made.multiple * b) for a, b in times]
+    ratios = [ratio(made.target, a, made.multiple * b) for a, b in times]
     middle = statistics.median(ratios)
     quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [middle] * 3
     spread = (quartiles[2] - quartiles[0]) / 2 / middle
@@ -162,6 +161,18 @@ def measured(made: Pair | Row, size: Size, threads: int) -> Row:
     return dataclasses.replace(
         row, ours=ours / made.parts, theirs=theirs / made.parts, value=middle, spread=spread
     )
+
+
+def ratio(target: Target | None, ours: float, theirs: float) -> float:
+    """Return how many times faster ours is, or how many times the limit it takes where the target is that."""
+    return ours / theirs if target is not None and target.kind == "at most" else theirs / ours
+
+
+def compared(
+    line: str, work: str, threads: int, ours: float, peer: str, theirs: float, target: Target
+) -> Row:
+    """Return the row of two times in seconds that a case measured itself."""
+    return Row(line, work, threads, peer, ours, theirs, ratio(target, ours, theirs), target=target)
 
 
 def trial(work: Work, clock: Callable[[], float]) -> Seconds:
