@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help="files or cases; all without any")
     parser.add_argument("--size", choices=["smoke", "full"], default="full")
+    parser.add_argument("--threads", type=int, help="only at this number of threads")
     parser.add_argument("--page", type=Path, help="write the table into this Markdown file too")
     parser.add_argument("--here", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -73,7 +74,7 @@ def main() -> None:
     rows: list[Row] = []
     failed = False
     for name in names:
-        for count in CASES[name][1]:
+        for count in (n for n in CASES[name][1] if given.threads in (None, n)):
             print(f"{name}, {count} threads", file=sys.stderr, flush=True)
             found = rows_of_process(name, given.size, count)
             failed |= not found

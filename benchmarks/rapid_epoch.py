@@ -7,64 +7,62 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 import rapid_ising as ri
 from benchmarks.dense_rapid import DenseRapid
+from benchmarks.epochs import epoch
 from benchmarks.memory import peak_of, peak_of_process
 from benchmarks.products import fastest_product, signs
-from benchmarks.side_by_side import Pair, Row, Seconds, Size, Work, at_least, at_most, case, pick, seconds
+from benchmarks.side_by_side import (
+    Clock,
+    Pair,
+    Row,
+    Size,
+    Work,
+    at_least,
+    at_most,
+    case,
+    clock_of,
+    pick,
+    seconds,
+)
+from rapid_ising.typing import States
 
 RATE = 0.02
 
 
-def ours(model: ri.PatternRBM, data: npt.NDArray[np.int8], batch: int, epochs: int) -> Work:
-    """Return epochs of the paper's recipe; the seconds of one, as training counts them."""
-
-    def work() -> Seconds:
-        run = ri.train(model, data, recipe="paper", batch_size=batch, epochs=epochs, seed=0, progress=False)
-        return Seconds(run.seconds / epochs)
-
-    return work
-
-
-def dense(model: ri.PatternRBM, data: npt.NDArray[np.int8], batch: int, epochs: int) -> Work:
-    """Return the same epochs with W formed; the seconds of one."""
+def dense(model: ri.PatternRBM, data: States, batch: int, epochs: int, clock: Clock) -> Work:
+    """Return epochs with W formed, the time of one."""
     rows, rng = data.astype(np.float32), np.random.default_rng(0)
     peer = DenseRapid(model.visible_patterns, model.hidden_patterns)
 
-    def epoch() -> None:
+    def one() -> None:
         peer.epoch(rows, rng.permutation(len(rows)), batch, RATE, signs=True)
 
-    return lambda: seconds(epoch, calls=epochs)
+    return lambda: seconds(one, clock, epochs)
 
 
 def pair(
-    name: str, data: npt.NDArray[np.int8], hidden: int, k: int, batch: int, epochs: int, faster: float
+    name: str, data: States, hidden: int, k: int, batch: int, epochs: int, faster: float, threads: int
 ) -> Pair:
-    visible = data.shape[1]
+    visible, clock = data.shape[1], clock_of(threads)
     model = ri.PatternRBM(visible, hidden, k, seed=0, amplitude=1.0)
     work = f"RAPID epoch, {name}, V={visible} H={hidden} K={k}, {len(data)} rows by {batch}"
-    return Pair(
-        "3",
-        work,
-        ours(model, data, batch, epochs),
-        "dense NumPy, W formed",
-        dense(model, data, batch, epochs),
-        at_least(faster),
-    )
+    ours = epoch(model, data, clock, epochs=epochs, recipe="paper", batch_size=batch)
+    theirs = dense(model, data, batch, epochs, clock)
+    return Pair("3", work, ours, "dense NumPy, W formed", theirs, at_least(faster))
 
 
 @case(1, 2)
 def bars(size: Size, threads: int) -> Iterator[Pair]:
     data = ri.datasets.stripes(4).train
-    yield pair("4x4 bars", data, pick(size, 20, 1000), 8, 3, pick(size, 2, 100), 1.5)
+    yield pair("4x4 bars", data, pick(size, 20, 1000), 8, 3, pick(size, 2, 100), 1.5, threads)
 
 
 @case(1, 2)
 def bars_and_stripes(size: Size, threads: int) -> Iterator[Pair]:
     data = ri.datasets.bars_and_stripes(pick(size, 4, 12)).train
-    yield pair("12x12 bars and stripes", data, pick(size, 20, 1000), pick(size, 4, 30), 100, 1, 6)
+    yield pair("12x12 bars and stripes", data, pick(size, 20, 1000), pick(size, 4, 30), 100, 1, 6, threads)
 
 
 @case(1, 2)
@@ -73,7 +71,7 @@ def mnist_size(size: Size, threads: int) -> Iterator[Pair | Row]:
     rows, visible, hidden, k, batch = pick(size, (60, 20, 30, 4, 8), (60_000, 784, 3000, 200, 8000))
     rows = rows if threads > 1 else rows * 4 // 15
     data = signs(np.random.default_rng(0), rows, visible).astype(np.int8)
-    made = pair("MNIST size", data, hidden, k, batch, 1, 2.5)
+    made = pair("MNIST size", data, hidden, k, batch, 1, 2.5, threads)
     yield made
     _, peak = peak_of(made.ours)
     if peak is not None:
@@ -89,7 +87,7 @@ def mnist_size(size: Size, threads: int) -> Iterator[Pair | Row]:
         share,
         made.ours,
         limit,
-        lambda: seconds(product),
+        lambda: seconds(product, clock_of(threads)),
         at_least(0.75),
         multiple=counted / operations,
     )
@@ -105,9 +103,9 @@ def growth(size: Size, threads: int) -> Iterator[Row]:
     for count in spins:
         model = ri.PatternRBM(count // 2, count // 2, k, seed=0, amplitude=1.0)
         data = signs(rng, rows, count // 2)
-        epoch = ours(model, data.astype(np.int8), rows, 1)
+        training = epoch(model, data.astype(np.int8), clock_of(threads), recipe="paper", batch_size=rows)
         calls = pick(size, 1, max(1, 10**6 // count // 4))
-        works: dict[str, Work] = {"epoch": epoch, "sweep": partial(model.gibbs_step, data, 1.0, rng)}
+        works: dict[str, Work] = {"epoch": training, "sweep": partial(model.gibbs_step, data, 1.0, rng)}
         for name, work in works.items():
             seconds(work)
             times[name].append(min(seconds(work, calls=calls) for _ in range(pick(size, 1, 3))))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.side_by_side import Work, peer, seconds
+from benchmarks.side_by_side import Clock, Work, peer, seconds
 
 
 def sweeps(visible: int, hidden: int, chains: int, steps: int) -> dict[str, Work | None]:
@@ -54,7 +54,7 @@ def sweeps(visible: int, hidden: int, chains: int, steps: int) -> dict[str, Work
 
 
 def epochs(
-    data: npt.NDArray[Any], hidden: int, size: int, steps: int, persistent: bool
+    data: npt.NDArray[Any], hidden: int, size: int, steps: int, persistent: bool, clock: Clock
 ) -> dict[str, Work | None]:
     """Return an epoch of CD or PCD over data 0 and 1, of each peer that knows it; it times itself."""
     rows = data.astype(np.float32)
@@ -63,7 +63,7 @@ def epochs(
         from sklearn.neural_network import BernoulliRBM
 
         model = BernoulliRBM(hidden, learning_rate=0.01, n_iter=1, batch_size=size, random_state=0)
-        return lambda: seconds(lambda: model.fit(rows))
+        return lambda: seconds(lambda: model.fit(rows), clock)
 
     def rbms() -> Work:
         import torch
@@ -85,7 +85,7 @@ def epochs(
                 chains, _ = fit_batch_pcd(batch, chains, model, steps, beta=1.0, centered=False)
                 optimizer.step()
 
-        return lambda: seconds(epoch)
+        return lambda: seconds(epoch, clock)
 
     def pytorch() -> Work:
         import torch
@@ -93,7 +93,7 @@ def epochs(
         from benchmarks.torch_rbm import PlainRBM
 
         model, tensor = PlainRBM(rows.shape[1], hidden, size), torch.from_numpy(rows)
-        return lambda: seconds(lambda: model.epoch(tensor, size, steps, persistent))
+        return lambda: seconds(lambda: model.epoch(tensor, size, steps, persistent), clock)
 
     found = {"rbms": peer("rbms", rbms), "PyTorch": peer("torch", pytorch)}
     # scikit-learn knows one step of persistent chains and nothing else.

@@ -26,6 +26,7 @@ class Seconds(float):
 
 Work = Callable[[], object]
 """One way of a work. One that returns ``Seconds`` timed itself; a pair does so on both sides or on none."""
+Clock = Callable[[], float]
 T = TypeVar("T")
 
 ENOUGH = 0.02
@@ -136,11 +137,16 @@ def peer(package: str, make: Callable[[], Work]) -> Work | None:
     return make() if found else None
 
 
+def clock_of(threads: int) -> Clock:
+    """Return the clock of the processor for one thread, which others do not disturb; else the wall's."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
 def measured(made: Pair | Row, size: Size, threads: int) -> Row:
     """Return the row of a pair, timed in turns."""
     if isinstance(made, Row):
         return made
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = clock_of(threads)
     pause = SETTLED if threads > 1 and size == "full" else 0.0
     row = Row(made.line, made.work, threads, made.peer, target=made.target)
     if size == "full":
@@ -175,14 +181,14 @@ def compared(
     return Row(line, work, threads, peer, ours, theirs, ratio(target, ours, theirs), target=target)
 
 
-def trial(work: Work, clock: Callable[[], float]) -> Seconds:
+def trial(work: Work, clock: Clock) -> Seconds:
     """Return the time of a second call, after one that fills caches; of the only one where that is long."""
     first = seconds(work, clock)
     return first if first > 1 else seconds(work, clock)
 
 
 def turns(
-    ours: Work, theirs: Work, took: float, other: float, size: Size, clock: Callable[[], float], pause: float
+    ours: Work, theirs: Work, took: float, other: float, size: Size, clock: Clock, pause: float
 ) -> Iterator[tuple[float, float]]:
     """Yield the seconds of both ways, turn by turn, until the time for a pair is over."""
     calls = [1 if size == "smoke" else math.ceil(ENOUGH / max(t, 1e-9)) for t in (took, other)]
@@ -197,7 +203,7 @@ def turns(
         time.sleep(pause)
 
 
-def seconds(work: Work, clock: Callable[[], float] = time.perf_counter, calls: int = 1) -> Seconds:
+def seconds(work: Work, clock: Clock = time.perf_counter, calls: int = 1) -> Seconds:
     """Return the mean time of a call, or what the work says that it took."""
     told = 0.0
     began = clock()

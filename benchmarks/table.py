@@ -41,10 +41,9 @@ PACKAGES = (
 WORDS = """\
 What `make bench-page` measured. Each ratio is of one run, both ways in turns (`benchmarks/side_by_side.py`):
 the median of the ratios, with half the distance between their quartiles as the spread. Times are the shortest
-of the turns, processor time at one thread and time on the wall at more; epochs and imports always on the
-wall. "At least" counts how many times faster we are than the peer, "at most" how many times the limit we
-take. Memory is what our way took beyond what was there before it. Lines are those of the list of targets, "-"
-is none of them.
+of the turns, processor time at one thread and time on the wall at more. "At least" counts how many times
+faster we are than the peer, "at most" how many times the limit we take. Memory is what our way took beyond
+what was there before it. Lines are those of the list of targets, "-" is none of them.
 """
 
 
