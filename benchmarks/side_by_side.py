@@ -152,16 +152,21 @@ def measured(made: Pair | Row, size: Size, threads: int) -> Row:
     if size == "full":
         # This call compiles and fills caches; the next one shows the memory that is needed from then on.
         seconds(made.ours, clock)
+    began = time.perf_counter()
     took, peak = memory.peak_of(lambda: seconds(made.ours, clock))
+    lasted = time.perf_counter() - began
     row = dataclasses.replace(row, ours=took / made.parts, memory=peak)
     if made.theirs is None:
         return row
-    other = 0.0 if size == "smoke" else trial(made.theirs, clock)
-    times = list(turns(made.ours, made.theirs, took, other, size, clock, pause))
+    if size == "smoke":
+        times = list(turns(made.ours, made.theirs, clock))
+    else:
+        calls = repeats(lasted), repeats(trial(made.theirs))
+        times = list(turns(made.ours, made.theirs, clock, calls, pause, *TURNS))
     ours, theirs = (min(side) for side in zip(*times, strict=True))
     ratios = [ratio(made.target, a, made.multiple * b) for a, b in times]
     middle = statistics.median(ratios)
-    quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [middle] * 3
+    quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [middle] * 3
     spread = (quartiles[2] - quartiles[0]) / 2 / middle
     theirs *= made.multiple
     return dataclasses.replace(
@@ -181,19 +186,33 @@ def compared(
     return Row(line, work, threads, peer, ours, theirs, ratio(target, ours, theirs), target=target)
 
 
-def trial(work: Work, clock: Clock) -> Seconds:
-    """Return the time of a second call, after one that fills caches; of the only one where that is long."""
-    first = seconds(work, clock)
-    return first if first > 1 else seconds(work, clock)
+def trial(work: Work) -> float:
+    """Return how long a second call lasts, after one that fills caches; or the first, where that is long."""
+    for _ in range(2):
+        began = time.perf_counter()
+        work()
+        lasted = time.perf_counter() - began
+        if lasted > 1:
+            break
+    return lasted
+
+
+def repeats(lasted: float) -> int:
+    """Return how many calls make a turn."""
+    return max(1, math.ceil(ENOUGH / max(lasted, 1e-9)))
 
 
 def turns(
-    ours: Work, theirs: Work, took: float, other: float, size: Size, clock: Clock, pause: float
+    ours: Work,
+    theirs: Work,
+    clock: Clock,
+    calls: tuple[int, int] = (1, 1),
+    pause: float = 0.0,
+    fewest: int = 1,
+    most: int = 1,
 ) -> Iterator[tuple[float, float]]:
     """Yield the seconds of both ways, turn by turn, until the time for a pair is over."""
-    calls = [1 if size == "smoke" else math.ceil(ENOUGH / max(t, 1e-9)) for t in (took, other)]
     began = time.perf_counter()
-    fewest, most = (1, 1) if size == "smoke" else TURNS
     for turn in range(most):
         if turn >= fewest and time.perf_counter() - began > BUDGET:
             return
