@@ -43,7 +43,8 @@ What `make bench-page` measured. Each ratio is of one run, both ways in turns (`
 the median of the ratios, with half the distance between their quartiles as the spread. Times are the shortest
 of the turns, processor time at one thread and time on the wall at more. "At least" counts how many times
 faster we are than the peer, "at most" how many times the limit we take. Memory is what our way took beyond
-what was there before it. Lines are those of the list of targets, "-" is none of them.
+what was there before it. On a machine that others use too, as its load shows, more than one thread means
+little. Lines are those of the list of targets, "-" is none of them.
 """
 
 
@@ -99,6 +100,7 @@ def machine() -> dict[str, str]:
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "load at the end": ", ".join(f"{load:.1f}" for load in os.getloadavg()) + " (1, 5 and 15 minutes)",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "BLAS of NumPy and SciPy": ", ".join(sorted(kernels)),
         "packages": ", ".join(found),
