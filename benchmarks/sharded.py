@@ -20,7 +20,9 @@ def two_threads(size: Size, threads: int) -> Iterator[Pair]:
     matrix = np.triu(rng.normal(size=(spins, spins)) / np.sqrt(spins), k=1)
     model = ri.IsingModel(rng.normal(size=spins), matrix + matrix.T)
     sampler = SimulatedAnnealingSampler()  # type: ignore[no-untyped-call]
-    annealer = ri.WrappedSampler(sampler, parameters={"num_sweeps": sweeps})
+    # Its own range of beta it would work out in a Python loop, anew in each shard.
+    parameters = {"num_sweeps": sweeps, "beta_range": [0.1, 1.0]}
+    annealer = ri.WrappedSampler(sampler, parameters=parameters)
     ours, theirs = (
         partial(Sharded(annealer, engine="threads", workers=n).sample, model, num_reads=reads, seed=0)
         for n in (2, 1)
