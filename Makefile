@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed.stamp
+PEERS := .venv-bench
 
 # Old pip reads the first for builds too, new pip the second. Both take a relative path, so that the clone
 # may lie in a folder with a space in its name.
@@ -15,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills faults docs-page test lint format wheel backends-table constraints clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs-page test lint format wheel backends-table constraints bench bench-page clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -69,6 +70,19 @@ wheel: $(INSTALLED)  ## build dist/: the source archive, and from it the wheel
 backends-table: $(INSTALLED)  ## write the table of machines into backends/README.md
 	@$(BIN)/python -m rapid_ising.cli.machines backends/README.md
 
+bench: $(PEERS)/installed.stamp  ## hold every speed target against its peer, one table; ARGS="gibbs seam.training_step"
+	@$(PEERS)/bin/python -m benchmarks $(ARGS)
+
+bench-page: $(PEERS)/installed.stamp  ## the same, written into docs/benchmarks.md
+	@$(PEERS)/bin/python -m benchmarks --page docs/benchmarks.md
+
+$(PEERS)/installed.stamp: benchmarks/requirements.txt pyproject.toml constraints.txt $(BIN)/pip
+	@echo "Setting up $(PEERS), with PyTorch and the other peers ..."
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --requirement benchmarks/requirements.txt --editable '.[fujitsu-da]' \
+	    >$(PEERS)/pip.log 2>&1 || { tail -n 25 $(PEERS)/pip.log >&2; exit 1; }
+	@touch $@
+
 constraints: export PIP_CONSTRAINT :=
 constraints: export PIP_BUILD_CONSTRAINT :=
 constraints: $(BIN)/pip  ## pin the newest versions in constraints.txt
@@ -81,7 +95,7 @@ constraints: $(BIN)/pip  ## pin the newest versions in constraints.txt
 	@git --no-pager diff --stat -- constraints.txt
 
 clean:  ## remove .venv and everything that was built or cached
-	@rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip

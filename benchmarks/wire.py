@@ -1,20 +1,17 @@
-"""What building and encoding a large request costs: the dense problem of a Digital Annealer, in several ways.
-
-Run: python benchmarks/wire.py [N] [REPEATS]
-"""
+"""What building and encoding a large request costs: a Digital Annealer's dense problem."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
 import rapid_ising as ri
+from benchmarks.side_by_side import Pair, Size, Work, case, peer, pick
 from rapid_ising_backends.fujitsu_da import FujitsuDa
 from rapid_ising_backends.fujitsu_da_wire import Binary, Problem3, Solver3, Term, binary
 
@@ -54,12 +51,9 @@ def text(form: Binary) -> bytes:
     return head[:-3] + lines.encode() + head[-3:]
 
 
-def pydantic_way() -> Callable[[Binary], bytes] | None:
-    """Return the way by pydantic's models, None where it is not installed."""
-    try:
-        import pydantic
-    except ImportError:
-        return None
+def pydantic_way() -> Callable[[Binary], bytes]:
+    """Return the way by pydantic's models."""
+    import pydantic
 
     class Item(pydantic.BaseModel):
         c: int
@@ -80,44 +74,32 @@ def pydantic_way() -> Callable[[Binary], bytes] | None:
     return way
 
 
-def seconds(work: Callable[[], bytes], repeats: int) -> tuple[float, bytes]:
-    """Return the shortest of several times of this process, and the body."""
-    times, body = [], b""
-    for _ in range(repeats):
-        began = time.process_time()
-        body = work()
-        times.append(time.process_time() - began)
-    return min(times), body
-
-
-def main(spins: int = 2000, repeats: int = 3) -> None:
-    """Print the table."""
+@case(1)
+def wire(size: Size, threads: int) -> Iterator[Pair]:
+    spins = pick(size, 40, 2000)
     rng = np.random.default_rng(0)
     upper = np.triu(rng.integers(-(2**31), 2**31, size=(spins, spins)), 1).astype(float)
     model = ri.IsingModel(rng.integers(-(2**31), 2**31, size=spins).astype(float), upper + upper.T)
     machine = FujitsuDa(token="none")
     request = machine._request(model, 5, 1.0, None, None, None)
     form = binary(model)
-    spent, body = seconds(lambda: machine._body(request), repeats)
-    ways: dict[str, Callable[[], bytes]] = {
-        "msgspec: structures without gc, all at once": lambda: structures(form, Term),
-        "msgspec: structures, all at once": lambda: structures(form, Tracked),
+    ours = partial(machine._body, request)
+    ways: dict[str, Work | None] = {
+        "msgspec: structures without gc, at once": lambda: structures(form, Term),
+        "msgspec: structures, at once": lambda: structures(form, Tracked),
         "msgspec: dictionaries": lambda: msgspec.json.encode(dictionaries(form)),
         "text by hand": lambda: text(form),
         "json: dictionaries": lambda: json.dumps(dictionaries(form), separators=(",", ":")).encode(),
+        "pydantic: models": peer("pydantic", lambda: partial(pydantic_way(), form)),
     }
-    modelled = pydantic_way()
-    if modelled is not None:
-        ways["pydantic: models"] = lambda: modelled(form)
-    print(f"{spins} spins, dense: {len(body) / 1e6:.1f} MB; the best of {repeats} times, of the processor")
-    print(f"{'fujitsu-da: structures without gc, by blocks':46s} {spent * 1e3:8.1f} ms")
-    sent = msgspec.json.decode(body, type=Problem3).binary_polynomial.terms
+    sent = terms(ours())
     for name, way in ways.items():
-        other, made = seconds(way, repeats)
-        found = msgspec.json.decode(made, type=Problem3).binary_polynomial.terms
-        assert bytes(found) == bytes(sent), f"{name}: another request"
-        print(f"{name:46s} {other * 1e3:8.1f} ms  {other / spent:5.2f} x as long")
+        if way is not None:
+            assert terms(way()) == sent, f"{name}: another request"
+        yield Pair("-", f"the request of a Digital Annealer, N={spins}, dense", ours, name, way)
 
 
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+def terms(body: object) -> bytes:
+    """Return the terms of a request as they were sent."""
+    assert isinstance(body, bytes)
+    return bytes(msgspec.json.decode(body, type=Problem3).binary_polynomial.terms)
