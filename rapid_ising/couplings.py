@@ -214,7 +214,7 @@ class Dense(Couplings):
         return self.matrix.ravel()
 
     def restricted(self, indices: Indices) -> Dense:  # noqa: D102
-        return Dense(self.submatrix(indices, indices))
+        return Dense._trusted(self.submatrix(indices, indices))
 
     def to_coo(self) -> tuple[Indices, Indices, Floats]:  # noqa: D102
         rows, columns = np.nonzero(np.triu(self.matrix))

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.couplings import Dense, Patterns, Sparse
+from rapid_ising.couplings import Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.layer_fields import LayerFields, Span, block_sweeps, tiles
+from rapid_ising.spin_sweeps import spin_sweeps
 from rapid_ising.threads import over_pieces
 from rapid_ising.typing import Floats, Indices, Reals, States
 
@@ -111,15 +112,23 @@ def gibbs_sweeps(
     limit = deadline or Deadline(None)
     start = np.array(states, dtype=np.int8, ndmin=2)
     chosen = np.arange(model.num_variables) if free is None else _chosen_spins(free, model.num_variables)
+    betas = np.broadcast_to(np.atleast_1d(beta), (sweeps, np.size(beta)))
+    return scheduled_sweeps(model, start, betas, rng, limit, chosen)
+
+
+def scheduled_sweeps(
+    model: IsingModel,
+    states: States,
+    betas: Reals,
+    rng: np.random.Generator,
+    deadline: Deadline,
+    free: Indices,
+) -> States:
+    """Return the states after a sweep for each row of ``betas``, shape (sweeps, 1) or (sweeps, chains)."""
     layers = model.couplings.layers
-    if layers is not None and len(layers) == 2:
-        return _block_sweeps(model, start, sweeps, beta, rng, limit, chosen) if sweeps else start
-    if np.ndim(beta):
-        for value in np.unique(beta):
-            here = np.asarray(beta) == value
-            start[here] = _single_spin_sweeps(model, start[here], sweeps, float(value), rng, limit, chosen)
-        return start
-    return _single_spin_sweeps(model, start, sweeps, float(beta), rng, limit, chosen)
+    if layers is None or len(layers) != 2:
+        return spin_sweeps(model, states, betas, rng, deadline, free)
+    return _block_sweeps(model, states, betas, rng, deadline, free) if len(betas) else states
 
 
 def gibbs_chains(
@@ -196,8 +205,7 @@ def layer_fields(model: IsingModel) -> tuple[LayerFields, LayerFields]:
 def _block_sweeps(
     model: IsingModel,
     states: States,
-    sweeps: int,
-    beta: float | Reals,
+    betas: Reals,
     rng: np.random.Generator,
     limit: Deadline,
     free: Indices,
@@ -212,7 +220,7 @@ def _block_sweeps(
         up,
         down,
         first,
-        np.broadcast_to(beta, (sweeps, *np.shape(beta))),
+        betas,
         rng,
         held[:cut] if held[:cut].any() else None,
         second,
@@ -220,40 +228,3 @@ def _block_sweeps(
         lambda: limit.check("Gibbs sampling"),
     )
     return np.hstack([first, second]).astype(np.int8)
-
-
-def _single_spin_sweeps(
-    model: IsingModel,
-    states: States,
-    sweeps: int,
-    beta: float,
-    rng: np.random.Generator,
-    limit: Deadline,
-    free: Indices,
-) -> States:
-    # Here, since numba is half of the time that an import of the library would take.
-    from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse
-
-    couplings = model.couplings
-    fields = model.fields.astype(model.dtype)
-    states = np.ascontiguousarray(states)
-    chains, n = states.shape
-    # A call of the kernel is about a tenth of a second, so that a deadline is looked at in between.
-    step = max(1, min(10, 10**9 // max(1, chains * n * n)))
-    matrix = None
-    if isinstance(couplings, Dense):
-        matrix = couplings.matrix
-    elif not isinstance(couplings, Sparse) and not (isinstance(couplings, Patterns) and not couplings.layers):
-        matrix = couplings.to_dense()
-    for done in range(0, sweeps, step):
-        count = min(step, sweeps - done)
-        if matrix is not None:
-            sweep_dense(states, fields, matrix, free, beta, count, rng)
-        elif isinstance(couplings, Sparse):
-            edges = couplings.matrix
-            sweep_sparse(states, fields, edges.indptr, edges.indices, edges.data, free, beta, count, rng)
-        elif isinstance(couplings, Patterns):
-            scale = float(couplings.scale)
-            sweep_patterns(states, fields, couplings.patterns, scale, free, beta, count, rng)
-        limit.check("Gibbs sampling")
-    return states

@@ -1,143 +1,235 @@
 """Single-spin Gibbs sweeps of many chains, compiled, for dense, sparse and pattern couplings.
 
-All three draw the spins ``free`` of a chain in order, one uniform number u in [0, 1) a spin, and set
+All three draw the spins of a chain in order, each against the threshold t of ``thresholds`` at the chain's
+inverse temperature in that sweep: s_i = +1 if f_i < t, else -1, with f_i the local field in dimod's sign. A 0
+is a spin that is not known yet: it adds to no field until it is drawn. States and streams change in place.
 
-    s_i = +1 if u (1 + exp(2 beta f_i)) < 1, else -1,
+Dense: a chain takes the numbers of a stream of its own, 64 for each 64 spins begun. The fields of all spins
+are kept. 64 spins are drawn at a time with their own couplings at hand, and then the rows of those that
+flipped are added to the fields, four at once; all chains of a call go through the same rows, so that these are
+read from memory once for all of them.
 
-with f_i the local field in dimod's sign; at beta = infinity, -sign(f_i), and on a tie +1 if u < 1/2.
-The other spins stay. A 0 is a spin that is not known yet: it adds to no field until it is drawn. They take
-the numbers from the caller's Generator in the order of chain, sweep, spin, as ``sweep_twin`` does, and change
-``states`` in place.
+Sparse and patterns: the chains of a call, at most LANES of them, lie side by side in the processor's vectors.
+They share a stream, and spin i of chain c takes number LANES i + c of a sweep.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.kernels.compile import compiled
+from rapid_ising.kernels.streams import LANES, fill
+from rapid_ising.kernels.thresholds import COLDEST, thresholds, thresholds_twin
+from rapid_ising.kernels.vectors import add_to_rows, below, lowest, sum_rows
 
 Reals = npt.NDArray[np.floating[Any]]
 States = npt.NDArray[np.int8]
-Indices = npt.NDArray[np.intp]
+Numbers = npt.NDArray[np.uint32]
+
+BLOCK = 64
+"""Spins that are drawn at a time: as many as a word has bits."""
 
 
-def sweep_twin(
-    states: States,
-    fields: Reals,
-    couplings: Reals,
-    free: Indices,
-    beta: float,
-    sweeps: int,
-    rng: np.random.Generator,
-) -> None:
-    """Sweep in plain NumPy; the specification of the kernels below."""
-    for chain in states:
-        for _ in range(sweeps):
-            for i, u in zip(free, rng.random(len(free)), strict=True):
-                field = fields[i] + couplings[i] @ chain
-                if math.isinf(beta):
-                    chain[i] = (1 if u < 0.5 else -1) if field == 0 else -np.sign(field)
-                else:
-                    chain[i] = 1 if u < 1 / (1 + np.exp(2 * beta * field)) else -1
+def sweep_twin(states: States, fields: Reals, couplings: Reals, betas: Reals, numbers: Numbers) -> None:
+    """Sweep in plain NumPy; the specification of the kernels below.
+
+    ``fields`` are the spins' own, one row for all chains or one a chain, and ``numbers`` has shape (sweeps,
+    chains, N).
+    """
+    for at, drawn in zip(betas, numbers, strict=True):
+        with np.errstate(divide="ignore"):
+            limits = thresholds_twin(drawn, np.maximum(0.5 / at, COLDEST)[:, np.newaxis])
+        for c, chain in enumerate(states):
+            for i, limit in enumerate(limits[c]):
+                field = fields[c % len(fields), i] + couplings[i] @ chain
+                chain[i] = 1 if field < limit else -1
 
 
-@numba.njit(inline="always")
-def _draw(field: float, beta: float, u: float) -> int:  # pragma: no cover - compiled
-    if beta == np.inf:
-        if field == 0.0:
-            return 1 if u < 0.5 else -1
-        return -1 if field > 0.0 else 1
-    return 1 if u * (1.0 + math.exp(min(2.0 * beta * field, 700.0))) < 1.0 else -1
+@compiled(nogil=True, fastmath={"contract", "reassoc"})
+def _add_rows(total: Any, rows: Any, which: Any, steps: Any, count: int) -> None:  # pragma: no cover
+    """Add ``count`` of the rows, ``steps`` times, to ``total``."""
+    k = 0
+    while k + 4 <= count:
+        a, b, c, d = rows[which[k]], rows[which[k + 1]], rows[which[k + 2]], rows[which[k + 3]]
+        p, q, r, s = steps[k], steps[k + 1], steps[k + 2], steps[k + 3]
+        for j in range(total.size):
+            total[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
+        k += 4
+    while k < count:
+        a, p = rows[which[k]], steps[k]
+        for j in range(total.size):
+            total[j] += p * a[j]
+        k += 1
 
 
-@compiled()
-def sweep_dense(
-    states: States,
-    fields: Reals,
-    couplings: Reals,
-    free: Indices,
-    beta: float,
-    sweeps: int,
-    rng: np.random.Generator,
+@compiled(nogil=True)
+def dense_fields(
+    states: States, fields: Reals, couplings: Reals, local: Reals
 ) -> None:  # pragma: no cover - compiled
-    """Sweep with a symmetric matrix of couplings; the local fields are kept up to date."""
-    n = len(fields)
-    local = np.empty(n, couplings.dtype)
-    for chain in range(len(states)):
-        local[:] = fields
-        for j in range(n):
-            for i in range(n):
-                local[i] += couplings[j, i] * states[chain, j]
-        for _ in range(sweeps):
-            for i in free:
-                new = _draw(local[i], beta, rng.random())
-                if new != states[chain, i]:
-                    step = couplings.dtype.type(new - states[chain, i])
-                    states[chain, i] = new
-                    for j in range(n):
-                        local[j] += step * couplings[i, j]
+    """Write the local fields of the states; the arguments are those of ``sweep_dense``."""
+    chains, n = states.shape
+    which, steps = np.empty(BLOCK, np.intp), np.empty(BLOCK, couplings.dtype)
+    local[:, :n] = fields
+    for start in range(0, n, BLOCK):
+        rows = couplings[start : start + BLOCK]
+        for c in range(chains):
+            for i in range(len(rows)):
+                which[i], steps[i] = i, states[c, start + i]
+            _add_rows(local[c, :n], rows, which, steps, len(rows))
 
 
-@compiled()
+@compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
+def sweep_dense(
+    states: States, local: Reals, couplings: Reals, betas: Reals, streams: Numbers
+) -> None:  # pragma: no cover - compiled
+    """Sweep with a symmetric matrix of couplings.
+
+    Parameters
+    ----------
+    states
+        Spins, shape (chains, N).
+    local
+        The local fields of the states, kept up to date; rows of a multiple of BLOCK places, as
+        ``dense_fields`` makes them from the spins' own fields, one row for all chains or one a chain.
+    couplings
+        J, shape (N, N), float32 or float64.
+    betas
+        The inverse temperature of each sweep and chain, shape (sweeps, chains); infinity included.
+    streams
+        A stream a chain, shape (chains, 4, LANES).
+    """
+    chains, n = states.shape
+    real = couplings.dtype
+    spins = np.zeros(local.shape, np.int8)
+    which, steps = np.empty(BLOCK, np.intp), np.empty(BLOCK, real)
+    numbers, limits = np.empty(BLOCK, np.uint32), np.empty(BLOCK, real)
+    near, nought = np.empty(BLOCK, real), np.zeros(BLOCK, np.int8)
+    own = np.zeros(BLOCK * BLOCK, real)
+    spins[:, :n] = states
+    for sweep in range(len(betas)):
+        for start in range(0, n, BLOCK):
+            rows = couplings[start : start + BLOCK]
+            for i in range(len(rows)):
+                for j in range(len(rows)):
+                    own[i * BLOCK + j] = rows[i, start + j]
+            # Places beyond the last spin are never drawn.
+            ahead = np.uint64(2**64 - 1) >> np.uint64(BLOCK - len(rows))
+            for c in range(chains):
+                fill(streams[c], numbers)
+                thresholds(numbers, np.float32(max(0.5 / betas[sweep, c], COLDEST)), limits)
+                near[:] = local[c, start : start + BLOCK]
+                up = below(nought, 0, spins[c], start)
+                unknown = ~(up | below(spins[c], start, nought, 0))
+                wanted = below(near, 0, limits, 0)
+                todo = ((wanted ^ up) | unknown) & ahead
+                count = 0
+                while todo != np.uint64(0):
+                    i = lowest(todo)
+                    bit = np.uint64(1) << np.uint64(i)
+                    new = 1 if wanted & bit else -1
+                    step = real.type(new - spins[c, start + i])
+                    spins[c, start + i] = new
+                    which[count], steps[count] = i, step
+                    count += 1
+                    for j in range(BLOCK):
+                        near[j] += step * own[i * BLOCK + j]
+                    wanted = below(near, 0, limits, 0)
+                    todo = ((wanted ^ up) | unknown) & ahead & ~(bit | (bit - np.uint64(1)))
+                if count:
+                    _add_rows(local[c, :n], rows, which, steps, count)
+    states[:] = spins[:, :n]
+
+
+@compiled(nogil=True)
+def _side_by_side(states: States, fields: Reals, zero: Any) -> Any:  # pragma: no cover - compiled
+    """Return spins and their own fields with a row of LANES chains a spin, and a scale a chain."""
+    chains, n = states.shape
+    spins, own = np.full((n, LANES), zero), np.full((n, LANES), zero)
+    spins[:, :chains] = states.T
+    own[:, :chains] = fields.T
+    return spins, own, np.full(LANES, zero)
+
+
+@compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
 def sweep_sparse(
     states: States,
     fields: Reals,
     starts: npt.NDArray[Any],
     neighbours: npt.NDArray[Any],
     values: Reals,
-    free: Indices,
-    beta: float,
-    sweeps: int,
-    rng: np.random.Generator,
+    betas: Reals,
+    stream: Numbers,
 ) -> None:  # pragma: no cover - compiled
-    """Sweep with couplings in compressed rows: a spin's field is summed over its neighbours."""
-    for chain in range(len(states)):
-        for _ in range(sweeps):
-            for i in free:
-                field = fields[i]
-                for k in range(starts[i], starts[i + 1]):
-                    field += values[k] * states[chain, neighbours[k]]
-                states[chain, i] = _draw(field, beta, rng.random())
+    """Sweep with couplings in compressed rows: a spin's field is summed over its neighbours.
+
+    The arguments are those of ``sweep_dense``, for at most LANES chains with one stream, shape (4, LANES), and
+    ``fields`` are the spins' own, one row for all chains or one a chain.
+    """
+    chains, n = states.shape
+    real = values.dtype
+    # LANES, which the compiler is not to know: it would unroll loops that it should make vectors of.
+    width = stream.shape[1]
+    spins, own, scales = _side_by_side(states, fields, real.type(0))
+    numbers, limits = np.empty(BLOCK * LANES, np.uint32), np.empty((BLOCK, LANES), real)
+    field = np.empty(width, real)
+    for sweep in range(len(betas)):
+        for c in range(chains):
+            scales[c] = max(0.5 / betas[sweep, c], COLDEST)
+        for start in range(0, n, BLOCK):
+            fill(stream, numbers)
+            thresholds(numbers, np.float32(1), limits.reshape(BLOCK * LANES))
+            for i in range(start, min(start + BLOCK, n)):
+                first = starts[i]
+                for c in range(width):
+                    field[c] = own[i, c]
+                sum_rows(field, spins, neighbours, first, values, first, starts[i + 1] - first)
+                for c in range(width):
+                    limit = limits[i - start, c] * scales[c]
+                    spins[i, c] = real.type(1) if field[c] < limit else real.type(-1)
+    states.T[:] = spins[:, :chains]
 
 
-@compiled()
+@compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
 def sweep_patterns(
-    states: States,
-    fields: Reals,
-    patterns: Reals,
-    scale: float,
-    free: Indices,
-    beta: float,
-    sweeps: int,
-    rng: np.random.Generator,
+    states: States, fields: Reals, patterns: Reals, scale: float, betas: Reals, stream: Numbers
 ) -> None:  # pragma: no cover - compiled
-    """Sweep with couplings from patterns: the K overlaps are kept up to date, K work a spin."""
-    k, n = patterns.shape
-    own = np.zeros(n, patterns.dtype)
-    by_spin = np.ascontiguousarray(patterns.T)
+    """Sweep with couplings J_ij = scale sum_k xi_ki xi_kj: the K overlaps are kept, K work a spin.
+
+    ``patterns`` holds xi by spin, shape (N, K); the other arguments are those of ``sweep_sparse``.
+    """
+    chains, n = states.shape
+    count = patterns.shape[1]
+    real = patterns.dtype
+    width = stream.shape[1]
+    spins, own, scales = _side_by_side(states, fields, real.type(0))
+    numbers, limits = np.empty(BLOCK * LANES, np.uint32), np.empty((BLOCK, LANES), real)
+    field, steps = np.empty(width, real), np.empty(width, real)
+    gain, every = real.type(scale), np.arange(count)
+    overlaps, squares = np.zeros((count, LANES), real), np.zeros(n, real)
     for i in range(n):
-        for m in range(k):
-            own[i] += by_spin[i, m] * by_spin[i, m]
-    overlaps = np.empty(k, patterns.dtype)
-    for chain in range(len(states)):
-        overlaps[:] = 0
-        for i in range(n):
-            for m in range(k):
-                overlaps[m] += by_spin[i, m] * states[chain, i]
-        for _ in range(sweeps):
-            for i in free:
-                field = 0.0
-                for m in range(k):
-                    field += by_spin[i, m] * overlaps[m]
-                field = fields[i] + scale * (field - own[i] * states[chain, i])
-                new = _draw(field, beta, rng.random())
-                if new != states[chain, i]:
-                    step = new - states[chain, i]
-                    states[chain, i] = new
-                    for m in range(k):
-                        overlaps[m] += step * by_spin[i, m]
+        for m in range(count):
+            squares[i] += patterns[i, m] * patterns[i, m]
+        add_to_rows(overlaps, patterns, i * count, count, spins, i)
+    for sweep in range(len(betas)):
+        for c in range(chains):
+            scales[c] = max(0.5 / betas[sweep, c], COLDEST)
+        for start in range(0, n, BLOCK):
+            fill(stream, numbers)
+            thresholds(numbers, np.float32(1), limits.reshape(BLOCK * LANES))
+            for i in range(start, min(start + BLOCK, n)):
+                for c in range(width):
+                    field[c] = -squares[i] * spins[i, c]
+                sum_rows(field, overlaps, every, 0, patterns, i * count, count)
+                changed = real.type(0)
+                for c in range(width):
+                    limit = limits[i - start, c] * scales[c]
+                    new = real.type(1) if own[i, c] + gain * field[c] < limit else real.type(-1)
+                    steps[c] = new - spins[i, c]
+                    spins[i, c] = new
+                    changed += abs(steps[c])
+                if changed:
+                    add_to_rows(overlaps, patterns, i * count, count, steps, 0)
+    states.T[:] = spins[:, :chains]
