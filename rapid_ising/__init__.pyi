@@ -2,6 +2,7 @@ from . import datasets as datasets
 from . import errors as errors
 from . import evaluation as evaluation
 from . import tempering as tempering
+from .annealing import anneal as anneal
 from .backend import Backend as Backend
 from .backend import LocalBackend as LocalBackend
 from .backend import Machine as Machine

@@ -108,6 +108,10 @@ class Couplings(ABC):
         """Return the same structure with every J_ij multiplied by ``signs[i] * signs[j]``."""
 
     @abstractmethod
+    def astype(self, dtype: npt.DTypeLike) -> Couplings:
+        """Return the same structure in float32 or float64."""
+
+    @abstractmethod
     def mapped(self, function: Callable[[Floats], Floats]) -> Couplings:
         """Return couplings with ``function`` applied to every J; it must leave 0 as it is."""
 
@@ -195,6 +199,9 @@ class Dense(Couplings):
             np.multiply(source, both[turned], out=target)
         return Dense._trusted(matrix)
 
+    def astype(self, dtype: npt.DTypeLike) -> Dense:  # noqa: D102
+        return Dense._trusted(self.matrix.astype(dtype, copy=False))
+
     def mapped(self, function: Callable[[Floats], Floats]) -> Dense:  # noqa: D102
         # Half of it, so that a function that draws random numbers gives one value a pair.
         matrix = np.empty_like(self.matrix)
@@ -271,6 +278,10 @@ class Sparse(Couplings):
         flips = (signs[rows] * signs[columns]).astype(self.dtype)
         return Sparse(self.num_variables, rows, columns, values * flips)
 
+    def astype(self, dtype: npt.DTypeLike) -> Sparse:  # noqa: D102
+        rows, columns, values = self.to_coo()
+        return Sparse(self.num_variables, rows, columns, values.astype(dtype))
+
     def mapped(self, function: Callable[[Floats], Floats]) -> Sparse:  # noqa: D102
         rows, columns, values = self.to_coo()
         return Sparse(self.num_variables, rows, columns, function(values))
@@ -333,6 +344,9 @@ class Bipartite(Couplings):
     def gauged(self, signs: Floats) -> Bipartite:  # noqa: D102
         row = signs.astype(self.dtype)
         return Bipartite(self.block * row[: self.layers[0], np.newaxis] * row[self.layers[0] :])
+
+    def astype(self, dtype: npt.DTypeLike) -> Bipartite:  # noqa: D102
+        return Bipartite(self.block.astype(dtype, copy=False))
 
     def mapped(self, function: Callable[[Floats], Floats]) -> Bipartite:  # noqa: D102
         return Bipartite(function(self.block))
@@ -415,6 +429,9 @@ class Layered(Couplings):
     def gauged(self, signs: Floats) -> Layered:  # noqa: D102
         row = signs.astype(self.dtype)
         return Layered([block * row[below, np.newaxis] * row[above] for below, above, block in self._parts()])
+
+    def astype(self, dtype: npt.DTypeLike) -> Layered:  # noqa: D102
+        return Layered([block.astype(dtype, copy=False) for block in self.blocks])
 
     def mapped(self, function: Callable[[Floats], Floats]) -> Layered:  # noqa: D102
         return Layered([function(block) for block in self.blocks])
@@ -518,6 +535,9 @@ class Patterns(Couplings):
 
     def gauged(self, signs: Floats) -> Patterns:  # noqa: D102
         return Patterns(self.patterns * signs.astype(self.dtype), float(self.scale), self.layers)
+
+    def astype(self, dtype: npt.DTypeLike) -> Patterns:  # noqa: D102
+        return Patterns(self.patterns.astype(dtype, copy=False), float(self.scale), self.layers)
 
     def mapped(self, function: Callable[[Floats], Floats]) -> Couplings:  # noqa: D102
         # Other values have no patterns: each coupling is formed.

@@ -122,7 +122,7 @@ def scheduled_sweeps(
     betas: Reals,
     rng: np.random.Generator,
     deadline: Deadline,
-    free: Indices,
+    free: Indices | None = None,
 ) -> States:
     """Return the states after a sweep for each row of ``betas``, shape (sweeps, 1) or (sweeps, chains)."""
     layers = model.couplings.layers
@@ -208,13 +208,13 @@ def _block_sweeps(
     betas: Reals,
     rng: np.random.Generator,
     limit: Deadline,
-    free: Indices,
+    free: Indices | None,
 ) -> States:
     assert model.couplings.layers is not None
     cut = model.couplings.layers[0]
     up, down = layer_fields(model)
     held = np.ones(model.num_variables, dtype=bool)
-    held[free] = False
+    held[slice(None) if free is None else free] = False
     first, second = states[:, :cut].astype(model.dtype), states[:, cut:].astype(model.dtype)
     first, second = block_sweeps(
         up,

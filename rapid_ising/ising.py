@@ -94,6 +94,16 @@ class IsingModel:
             self.offset * factor,
         )
 
+    def astype(self, dtype: npt.DTypeLike) -> IsingModel:
+        """Return the model with its fields and couplings in float32 or float64.
+
+        Examples
+        --------
+        >>> IsingModel([0.5, 0.0], [[0, -1], [-1, 0]]).astype(np.float32).dtype
+        dtype('float32')
+        """
+        return IsingModel(self.fields.astype(dtype), self.couplings.astype(dtype), self.offset)
+
     def gauged(self, signs: npt.ArrayLike) -> IsingModel:
         """Return the model in which each spin s_i is called ``signs[i]`` * s_i; energies stay with states.
 

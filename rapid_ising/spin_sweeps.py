@@ -20,7 +20,7 @@ SHORTEST = 1e6
 """Work of fewer nanoseconds is not worth a second thread."""
 FRESH = 100
 """Fields that are kept are summed anew after so many sweeps: the rounding of their steps adds up."""
-Sweep = Callable[[slice, Reals], None]
+Sweep = Callable[[slice, Reals, bool], None]
 """Sweeps of some chains at the inverse temperatures given, shape (sweeps, chains)."""
 
 
@@ -31,10 +31,11 @@ def spin_sweeps(
     rng: np.random.Generator,
     deadline: Deadline,
     free: Indices | None = None,
+    metropolis: bool = False,
 ) -> States:
     """Return the states after sweeps that draw the spins one after the other, in order.
 
-    Dense, sparse and pattern couplings are swept as they are, others as a matrix; in float32 or float64, as
+    Dense, sparse, pattern and two layers' couplings are swept as they are, others as a matrix; in float32 or float64, as
     the model is. Random numbers are those of streams that belong to chains, or to a number of them that is
     fixed, so that the states do not depend on the number of threads.
 
@@ -54,6 +55,9 @@ def spin_sweeps(
         Looked at about each tenth of a second.
     free
         The indices of the spins that are drawn; the others stay as they are. Left out, all are drawn.
+    metropolis
+        Whether spins flip by Metropolis' rule instead of being drawn: it finds low energies in fewer sweeps,
+        but in a fixed order some small models never mix by it.
 
     Raises
     ------
@@ -73,12 +77,16 @@ def spin_sweeps(
         known[:, chosen] = 0
         fields = (fields + couplings.dot(known))[:, chosen]
         couplings = couplings.restricted(np.unique(free))
-    drawn = np.ascontiguousarray(states[:, chosen])
-    inverse = np.broadcast_to(np.asarray(betas, dtype=np.float64), (len(betas), len(states)))
+    drawn = np.array(states[:, chosen], order="C")
+    inverse = np.asarray(betas, dtype=np.float64)
+    inverse = np.broadcast_to(inverse, (len(inverse), len(states)))
     if not drawn.size or not inverse.size:
         return states.copy()
     if isinstance(couplings, Sparse | Patterns) and not couplings.layers:
         sweep, pieces, nanoseconds = _side_by_side(couplings, drawn, fields, rng)
+    elif couplings.layers is not None and len(couplings.layers) == 2:
+        block = couplings.submatrix(*np.split(np.arange(couplings.num_variables), couplings.layers[:1]))
+        sweep, pieces, nanoseconds = _layer_by_layer(block.astype(model.dtype), drawn, fields, rng)
     else:
         matrix = couplings.matrix if isinstance(couplings, Dense) else couplings.to_dense()
         sweep, pieces, nanoseconds = _row_by_row(matrix.astype(model.dtype, copy=False), drawn, fields, rng)
@@ -87,7 +95,7 @@ def spin_sweeps(
         now = inverse[done : done + step]
 
         def work(piece: slice, now: Reals = now) -> None:
-            sweep(piece, np.ascontiguousarray(now[:, piece]))
+            sweep(piece, np.ascontiguousarray(now[:, piece]), metropolis)
 
         if nanoseconds * len(now) < SHORTEST:
             for piece in pieces:
@@ -118,23 +126,65 @@ def _row_by_row(
 ) -> tuple[Sweep, Sequence[slice], float]:
     """Return the sweep through a matrix of couplings, pieces of chains, and the nanoseconds of a sweep."""
     # Here, since numba is half of the time that an import of the library would take.
-    from rapid_ising.kernels.single_spin import BLOCK, dense_fields, sweep_dense
+    from rapid_ising.kernels.single_spin import dense_fields, sweep_dense
 
     chains, n = states.shape
-    couplings = np.ascontiguousarray(matrix)
-    local = np.zeros((chains, -(-n // BLOCK) * BLOCK), couplings.dtype)
+    couplings, local = np.ascontiguousarray(matrix), _room(chains, n, matrix.dtype)
     streams, swept = _streams(rng, chains), np.full(chains, FRESH)
 
-    def sweep(piece: slice, betas: Reals) -> None:
-        if swept[piece.start] + len(betas) > FRESH:
-            swept[piece] = 0
-            dense_fields(states[piece], fields if len(fields) == 1 else fields[piece], couplings, local[piece])
-        swept[piece] += len(betas)
-        sweep_dense(states[piece], local[piece], couplings, betas, streams[piece])
+    def sweep(piece: slice, betas: Reals, metropolis: bool) -> None:
+        if _stale(swept, piece, len(betas)):
+            dense_fields(states[piece], _of(fields, piece), couplings, local[piece])
+        sweep_dense(states[piece], local[piece], couplings, betas, metropolis, streams[piece])
 
-    # As many chains as can share the rows that are read, and a piece a thread at least.
-    size = min(-(-chains // threads()), 64)
-    return sweep, _pieces(chains, size), chains * n * (5.0 + 0.02 * n)
+    return sweep, _shares(chains), chains * n * (5.0 + 0.02 * n)
+
+
+def _layer_by_layer(
+    block: Floats, states: States, fields: Floats, rng: np.random.Generator
+) -> tuple[Sweep, Sequence[slice], float]:
+    """Return the same for two layers."""
+    from rapid_ising.kernels.layer_flips import sweep_layers
+    from rapid_ising.kernels.single_spin import dense_fields
+
+    chains, cut = len(states), len(block)
+    couplings, turned = np.ascontiguousarray(block), np.ascontiguousarray(block.T)
+    first, second = _room(chains, cut, block.dtype), _room(chains, len(turned), block.dtype)
+    streams, swept = _streams(rng, chains), np.full(chains, FRESH)
+
+    def sweep(piece: slice, betas: Reals, metropolis: bool) -> None:
+        if _stale(swept, piece, len(betas)):
+            own = _of(fields, piece)
+            dense_fields(states[piece, cut:], own[:, :cut], turned, first[piece])
+            dense_fields(states[piece, :cut], own[:, cut:], couplings, second[piece])
+        layers = first[piece], second[piece], couplings, turned
+        sweep_layers(states[piece], *layers, betas, metropolis, streams[piece])
+
+    return sweep, _shares(chains), chains * (5.0 * sum(block.shape) + 0.02 * block.size)
+
+
+def _of(fields: Floats, piece: slice) -> Floats:
+    """Return the own fields of some chains, or those of all."""
+    return fields if len(fields) == 1 else fields[piece]
+
+
+def _room(chains: int, spins: int, dtype: np.dtype[Any]) -> Floats:
+    from rapid_ising.kernels.single_spin import BLOCK
+
+    room: Floats = np.zeros((chains, -(-spins // BLOCK) * BLOCK), dtype)
+    return room
+
+
+def _stale(swept: npt.NDArray[Any], piece: slice, sweeps: int) -> bool:
+    """Return whether fields that are kept are due to be summed anew, and count the sweeps to come."""
+    stale = bool(swept[piece.start] + sweeps > FRESH)
+    swept[piece] = sweeps if stale else swept[piece] + sweeps
+    return stale
+
+
+def _shares(chains: int) -> list[slice]:
+    """Return as many chains as can share the rows that are read, in a piece a thread at least."""
+    return _pieces(chains, min(-(-chains // threads()), 64))
 
 
 def _side_by_side(
@@ -157,8 +207,8 @@ def _side_by_side(
         common = by_spin, float(couplings.scale)
         each = 2.0 + 0.1 * len(couplings.patterns)
 
-    def sweep(piece: slice, betas: Reals) -> None:
-        own = fields if len(fields) == 1 else fields[piece]
-        kernel(states[piece], own, *common, betas, streams[piece.start // LANES])
+    def sweep(piece: slice, betas: Reals, metropolis: bool) -> None:
+        stream = streams[piece.start // LANES]
+        kernel(states[piece], _of(fields, piece), *common, betas, metropolis, stream)
 
     return sweep, pieces, len(pieces) * LANES * n * each

@@ -6,8 +6,8 @@ is a spin that is not known yet: it adds to no field until it is drawn. States a
 
 Dense: a chain takes the numbers of a stream of its own, 64 for each 64 spins begun. The fields of all spins
 are kept. 64 spins are drawn at a time with their own couplings at hand, and then the rows of those that
-flipped are added to the fields, four at once; all chains of a call go through the same rows, so that these are
-read from memory once for all of them.
+flipped are added to the fields, four at once; all chains of a call go through the same rows, so that these
+are read from memory once for all of them.
 
 Sparse and patterns: the chains of a call, at most LANES of them, lie side by side in the processor's vectors.
 They share a stream, and spin i of chain c takes number LANES i + c of a sweep.
@@ -33,7 +33,9 @@ BLOCK = 64
 """Spins that are drawn at a time: as many as a word has bits."""
 
 
-def sweep_twin(states: States, fields: Reals, couplings: Reals, betas: Reals, numbers: Numbers) -> None:
+def sweep_twin(
+    states: States, fields: Reals, couplings: Reals, betas: Reals, metropolis: bool, numbers: Numbers
+) -> None:
     """Sweep in plain NumPy; the specification of the kernels below.
 
     ``fields`` are the spins' own, one row for all chains or one a chain, and ``numbers`` has shape (sweeps,
@@ -41,7 +43,9 @@ def sweep_twin(states: States, fields: Reals, couplings: Reals, betas: Reals, nu
     """
     for at, drawn in zip(betas, numbers, strict=True):
         with np.errstate(divide="ignore"):
-            limits = thresholds_twin(drawn, np.maximum(0.5 / at, COLDEST)[:, np.newaxis])
+            limits = thresholds_twin(drawn, np.maximum(0.5 / at, COLDEST)[:, np.newaxis], metropolis)
+        if metropolis:
+            limits *= -states
         for c, chain in enumerate(states):
             for i, limit in enumerate(limits[c]):
                 field = fields[c % len(fields), i] + couplings[i] @ chain
@@ -49,7 +53,7 @@ def sweep_twin(states: States, fields: Reals, couplings: Reals, betas: Reals, nu
 
 
 @compiled(nogil=True, fastmath={"contract", "reassoc"})
-def _add_rows(total: Any, rows: Any, which: Any, steps: Any, count: int) -> None:  # pragma: no cover
+def add_rows(total: Any, rows: Any, which: Any, steps: Any, count: int) -> None:  # pragma: no cover - compiled
     """Add ``count`` of the rows, ``steps`` times, to ``total``."""
     k = 0
     while k + 4 <= count:
@@ -69,21 +73,22 @@ def _add_rows(total: Any, rows: Any, which: Any, steps: Any, count: int) -> None
 def dense_fields(
     states: States, fields: Reals, couplings: Reals, local: Reals
 ) -> None:  # pragma: no cover - compiled
-    """Write the local fields of the states; the arguments are those of ``sweep_dense``."""
+    """Write fields + states couplings, the local fields; the arguments are those of ``sweep_dense``."""
     chains, n = states.shape
+    width = couplings.shape[1]
     which, steps = np.empty(BLOCK, np.intp), np.empty(BLOCK, couplings.dtype)
-    local[:, :n] = fields
+    local[:, :width] = fields
     for start in range(0, n, BLOCK):
         rows = couplings[start : start + BLOCK]
         for c in range(chains):
             for i in range(len(rows)):
                 which[i], steps[i] = i, states[c, start + i]
-            _add_rows(local[c, :n], rows, which, steps, len(rows))
+            add_rows(local[c, :width], rows, which, steps, len(rows))
 
 
 @compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
 def sweep_dense(
-    states: States, local: Reals, couplings: Reals, betas: Reals, streams: Numbers
+    states: States, local: Reals, couplings: Reals, betas: Reals, metropolis: bool, streams: Numbers
 ) -> None:  # pragma: no cover - compiled
     """Sweep with a symmetric matrix of couplings.
 
@@ -98,6 +103,8 @@ def sweep_dense(
         J, shape (N, N), float32 or float64.
     betas
         The inverse temperature of each sweep and chain, shape (sweeps, chains); infinity included.
+    metropolis
+        Whether spins flip by Metropolis' rule, and are not drawn.
     streams
         A stream a chain, shape (chains, 4, LANES).
     """
@@ -108,6 +115,8 @@ def sweep_dense(
     numbers, limits = np.empty(BLOCK, np.uint32), np.empty(BLOCK, real)
     near, nought = np.empty(BLOCK, real), np.zeros(BLOCK, np.int8)
     own = np.zeros(BLOCK * BLOCK, real)
+    # BLOCK, which the compiler is not to know: it would unroll the loop that it should make vectors of.
+    size = local.shape[1] - (n - 1) // BLOCK * BLOCK
     spins[:, :n] = states
     for sweep in range(len(betas)):
         for start in range(0, n, BLOCK):
@@ -119,7 +128,10 @@ def sweep_dense(
             ahead = np.uint64(2**64 - 1) >> np.uint64(BLOCK - len(rows))
             for c in range(chains):
                 fill(streams[c], numbers)
-                thresholds(numbers, np.float32(max(0.5 / betas[sweep, c], COLDEST)), limits)
+                thresholds(numbers, np.float32(max(0.5 / betas[sweep, c], COLDEST)), metropolis, limits)
+                if metropolis:
+                    for i in range(size):
+                        limits[i] *= -spins[c, start + i]
                 near[:] = local[c, start : start + BLOCK]
                 up = below(nought, 0, spins[c], start)
                 unknown = ~(up | below(spins[c], start, nought, 0))
@@ -139,7 +151,7 @@ def sweep_dense(
                     wanted = below(near, 0, limits, 0)
                     todo = ((wanted ^ up) | unknown) & ahead & ~(bit | (bit - np.uint64(1)))
                 if count:
-                    _add_rows(local[c, :n], rows, which, steps, count)
+                    add_rows(local[c, :n], rows, which, steps, count)
     states[:] = spins[:, :n]
 
 
@@ -161,12 +173,13 @@ def sweep_sparse(
     neighbours: npt.NDArray[Any],
     values: Reals,
     betas: Reals,
+    metropolis: bool,
     stream: Numbers,
 ) -> None:  # pragma: no cover - compiled
     """Sweep with couplings in compressed rows: a spin's field is summed over its neighbours.
 
-    The arguments are those of ``sweep_dense``, for at most LANES chains with one stream, shape (4, LANES), and
-    ``fields`` are the spins' own, one row for all chains or one a chain.
+    The arguments are those of ``sweep_dense``, for at most LANES chains with one stream, shape (4, LANES),
+    and ``fields`` are the spins' own, one row for all chains or one a chain.
     """
     chains, n = states.shape
     real = values.dtype
@@ -180,7 +193,7 @@ def sweep_sparse(
             scales[c] = max(0.5 / betas[sweep, c], COLDEST)
         for start in range(0, n, BLOCK):
             fill(stream, numbers)
-            thresholds(numbers, np.float32(1), limits.reshape(BLOCK * LANES))
+            thresholds(numbers, np.float32(1), metropolis, limits.reshape(BLOCK * LANES))
             for i in range(start, min(start + BLOCK, n)):
                 first = starts[i]
                 for c in range(width):
@@ -188,13 +201,21 @@ def sweep_sparse(
                 sum_rows(field, spins, neighbours, first, values, first, starts[i + 1] - first)
                 for c in range(width):
                     limit = limits[i - start, c] * scales[c]
+                    if metropolis:
+                        limit *= -spins[i, c]
                     spins[i, c] = real.type(1) if field[c] < limit else real.type(-1)
     states.T[:] = spins[:, :chains]
 
 
 @compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
 def sweep_patterns(
-    states: States, fields: Reals, patterns: Reals, scale: float, betas: Reals, stream: Numbers
+    states: States,
+    fields: Reals,
+    patterns: Reals,
+    scale: float,
+    betas: Reals,
+    metropolis: bool,
+    stream: Numbers,
 ) -> None:  # pragma: no cover - compiled
     """Sweep with couplings J_ij = scale sum_k xi_ki xi_kj: the K overlaps are kept, K work a spin.
 
@@ -218,7 +239,7 @@ def sweep_patterns(
             scales[c] = max(0.5 / betas[sweep, c], COLDEST)
         for start in range(0, n, BLOCK):
             fill(stream, numbers)
-            thresholds(numbers, np.float32(1), limits.reshape(BLOCK * LANES))
+            thresholds(numbers, np.float32(1), metropolis, limits.reshape(BLOCK * LANES))
             for i in range(start, min(start + BLOCK, n)):
                 for c in range(width):
                     field[c] = -squares[i] * spins[i, c]
@@ -226,6 +247,8 @@ def sweep_patterns(
                 changed = real.type(0)
                 for c in range(width):
                     limit = limits[i - start, c] * scales[c]
+                    if metropolis:
+                        limit *= -spins[i, c]
                     new = real.type(1) if own[i, c] + gain * field[c] < limit else real.type(-1)
                     steps[c] = new - spins[i, c]
                     spins[i, c] = new

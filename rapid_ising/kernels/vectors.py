@@ -1,8 +1,8 @@
 """Work on whole vectors that plain loops are not compiled to, said in LLVM's own words, on any processor."""
 
-# pragma: no cover - compiled
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -14,6 +14,11 @@ from rapid_ising.kernels.streams import LANES
 BITS = 64
 """Comparisons at a time: as many as a word has bits."""
 WORD, INDEX = ir.IntType(32), ir.IntType(64)
+
+
+def _written(function: Callable[..., Any]) -> Any:
+    """Return what compiled code calls where it has this name."""
+    return intrinsic(function)
 
 
 def _vector(context: Any, builder: Any, kind: Any, array: Any, place: Any, length: int) -> Any:
@@ -34,7 +39,7 @@ def _sum(builder: Any, total: Any, row: Any, factor: Any) -> Any:
     return builder.fadd(total, builder.fmul(row, factor, flags=flags), flags=flags)
 
 
-@intrinsic
+@_written
 def bits_of(_: Any, number: Any) -> Any:
     """Return the bits of a float32 as an int32."""
 
@@ -44,7 +49,7 @@ def bits_of(_: Any, number: Any) -> Any:
     return types.int32(types.float32), generate
 
 
-@intrinsic
+@_written
 def float_of(_: Any, bits: Any) -> Any:
     """Return the float32 of some bits."""
 
@@ -54,7 +59,7 @@ def float_of(_: Any, bits: Any) -> Any:
     return types.float32(types.int32), generate
 
 
-@intrinsic
+@_written
 def lowest(_: Any, bits: Any) -> Any:
     """Return the place of the lowest bit that is set, of which there must be one."""
 
@@ -64,7 +69,7 @@ def lowest(_: Any, bits: Any) -> Any:
     return types.intp(types.uint64), generate
 
 
-@intrinsic
+@_written
 def below(_: Any, x: Any, i: Any, y: Any, j: Any) -> Any:
     """Return the bits of x[i + k] < y[j + k] for k from 0 to 63, of two contiguous rows of one type."""
 
@@ -78,7 +83,7 @@ def below(_: Any, x: Any, i: Any, y: Any, j: Any) -> Any:
     return types.uint64(x, types.intp, y, types.intp), generate
 
 
-@intrinsic
+@_written
 def sum_rows(_: Any, total: Any, rows: Any, which: Any, i: Any, factors: Any, j: Any, count: Any) -> Any:
     """Add factors[j + k] rows[which[i + k]] to ``total`` for k below ``count``; rows have LANES numbers."""
     signature = types.void(total, rows, which, types.intp, factors, types.intp, types.intp)
@@ -86,7 +91,9 @@ def sum_rows(_: Any, total: Any, rows: Any, which: Any, i: Any, factors: Any, j:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         into = _vector(context, builder, total, arguments[0], INDEX(0), LANES)
         places = builder.gep(context.make_array(which)(context, builder, arguments[2]).data, [arguments[3]])
-        weights = builder.gep(context.make_array(factors)(context, builder, arguments[4]).data, [arguments[5]])
+        weights = builder.gep(
+            context.make_array(factors)(context, builder, arguments[4]).data, [arguments[5]]
+        )
         whole = builder.load(into, align=1)
         # Two sums side by side, so that one need not wait for the other.
         sums = [cgutils.alloca_once_value(builder, start) for start in (whole, whole.type(None))]
@@ -113,7 +120,7 @@ def sum_rows(_: Any, total: Any, rows: Any, which: Any, i: Any, factors: Any, j:
     return signature, generate
 
 
-@intrinsic
+@_written
 def add_to_rows(_: Any, rows: Any, factors: Any, j: Any, count: Any, steps: Any, i: Any) -> Any:
     """Add factors[j + k] times row i of ``steps`` to row k for k below ``count``; rows have LANES numbers."""
     signature = types.void(rows, factors, types.intp, types.intp, steps, types.intp)
@@ -121,7 +128,9 @@ def add_to_rows(_: Any, rows: Any, factors: Any, j: Any, count: Any, steps: Any,
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         at = builder.mul(arguments[5], INDEX(LANES))
         step = builder.load(_vector(context, builder, steps, arguments[4], at, LANES), align=1)
-        weights = builder.gep(context.make_array(factors)(context, builder, arguments[1]).data, [arguments[2]])
+        weights = builder.gep(
+            context.make_array(factors)(context, builder, arguments[1]).data, [arguments[2]]
+        )
         with cgutils.for_range(builder, arguments[3], intp=INDEX) as loop:
             start = builder.mul(loop.index, INDEX(LANES))
             row = _vector(context, builder, rows, arguments[0], start, LANES)
