@@ -28,8 +28,9 @@ def anneal(
     betas: Reals,
     rng: np.random.Generator,
     deadline: Deadline | None = None,
+    metropolis: bool = False,
 ) -> tuple[States, Way]:
-    """Return the states after one Gibbs sweep at each inverse temperature, and how they were swept.
+    """Return the states after one sweep at each inverse temperature, and how they were swept.
 
     A model whose graph turns out to be bipartite is updated layer by layer, unless its couplings are sparse:
     then a sweep along the edges is less work than a block that is mostly zeros.
@@ -47,7 +48,8 @@ def anneal(
     deadline
         Looked at about each tenth of a second.
     metropolis
-        Whether spins flip by Metropolis' rule instead of being drawn, which finds low energies in fewer sweeps.
+        Whether spins flip by Metropolis' rule instead of being drawn, which finds low energies in fewer
+        sweeps; products of layers draw them in any case.
 
     Raises
     ------

@@ -35,9 +35,9 @@ def spin_sweeps(
 ) -> States:
     """Return the states after sweeps that draw the spins one after the other, in order.
 
-    Dense, sparse, pattern and two layers' couplings are swept as they are, others as a matrix; in float32 or float64, as
-    the model is. Random numbers are those of streams that belong to chains, or to a number of them that is
-    fixed, so that the states do not depend on the number of threads.
+    Dense, sparse and pattern couplings and those of two layers are swept as they are, others as a matrix; in
+    float32 or float64, as the model is. Random numbers are those of streams that belong to chains, or to a
+    fixed number of them, so that the states do not depend on the number of threads.
 
     Parameters
     ----------

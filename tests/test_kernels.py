@@ -12,10 +12,7 @@ from rapid_ising import Patterns, Sparse
 from rapid_ising.kernels.layer_flips import sweep_layers
 from rapid_ising.kernels.layer_means import layer_means, layer_means_twin
 from rapid_ising.kernels.layer_sums import LARGEST, layer_sums, layer_sums_twin
-<<<<<<< HEAD
 from rapid_ising.kernels.lowest_energies import lowest_energies, lowest_energies_twin
-from rapid_ising.kernels.single_spin import sweep_dense, sweep_patterns, sweep_sparse, sweep_twin
-=======
 from rapid_ising.kernels.single_spin import (
     BLOCK,
     dense_fields,
@@ -25,7 +22,6 @@ from rapid_ising.kernels.single_spin import (
     sweep_twin,
 )
 from rapid_ising.kernels.streams import LANES, seed_lanes, stream_numbers
->>>>>>> 93cd425 (annealing: an annealer of the library's own, by the structure of the couplings)
 
 CHAINS, SPINS, SWEEPS, KEY = 7, 70, 4, np.uint64(9)
 
@@ -51,8 +47,8 @@ def test_kernel_equals_twin(
 ) -> None:
     """Whole numbers give fields of exactly zero, and so ties at beta = infinity.
 
-    Some spins are not known at first. Real fields are rounded otherwise than the twin's, which shows where
-    one is as near to a threshold as that: in about one of 10^6 draws.
+    Some spins that are drawn are not known at first. Real fields are rounded otherwise than the twin's,
+    which shows where one is as near to a threshold as that: in about one of 10^6 draws.
     """
     rng = np.random.default_rng(5)
 
@@ -63,7 +59,7 @@ def test_kernel_equals_twin(
     half = np.triu(numbers(SPINS, SPINS), 1) * (rng.random((SPINS, SPINS)) < 0.2)
     low_rank = Patterns(patterns, -0.5).to_dense()
     matrix = low_rank if kind == "patterns" else (half + half.T).astype(real)
-    start = rng.choice([-1, 0, 1], size=(CHAINS, SPINS)).astype(np.int8)
+    start = rng.choice([-1, 1] if metropolis else [-1, 0, 1], size=(CHAINS, SPINS)).astype(np.int8)
     betas = np.tile(BETAS, (SWEEPS, 1))
     expected, states = start.copy(), start.copy()
     padded = -(-SPINS // BLOCK) * BLOCK
@@ -95,9 +91,9 @@ def test_kernel_equals_twin(
 def test_layers_equal_the_twin(whole: bool, metropolis: bool) -> None:
     """Two layers are a matrix whose spins are taken in another order, the second layer first."""
     rng, (low, high) = np.random.default_rng(6), (70, 100)
-    block = rng.integers(-1, 2, size=(low, high)) if whole else rng.normal(size=(low, high))
-    block, fields = block.astype(np.float32), rng.normal(size=(1, low + high)).astype(np.float32)
-    start = rng.choice([-1, 0, 1], size=(CHAINS, low + high)).astype(np.int8)
+    values = rng.integers(-1, 2, size=(low, high)) if whole else rng.normal(size=(low, high))
+    block, fields = values.astype(np.float32), rng.normal(size=(1, low + high)).astype(np.float32)
+    start = rng.choice([-1, 1] if metropolis else [-1, 0, 1], size=(CHAINS, low + high)).astype(np.int8)
     betas, states = np.tile(BETAS, (SWEEPS, 1)), start.copy()
     first, second = np.zeros((CHAINS, 128), np.float32), np.zeros((CHAINS, 128), np.float32)
     turned = np.ascontiguousarray(block.T)

@@ -1,8 +1,8 @@
 """Sweeps of two layers that follow the flips, compiled.
 
 Spins of a layer are independent given the other one, so 64 of them are drawn at once; the rows of those that
-flipped are added to the fields of the other layer. Where few spins flip that is less than a matrix product, and
-the product of a sweep is there from the start.
+flipped are added to the fields of the other layer. Where few spins flip, as in the cold, that is less work
+than the matrix products of a sweep.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def sweep_twin(
 
 
 @compiled(nogil=True, fastmath={"contract", "reassoc"})
-def add_rows(total: Any, rows: Any, which: Any, steps: Any, count: int) -> None:  # pragma: no cover - compiled
+def add_rows(
+    total: Any, rows: Any, which: Any, steps: Any, count: int
+) -> None:  # pragma: no cover - compiled
     """Add ``count`` of the rows, ``steps`` times, to ``total``."""
     k = 0
     while k + 4 <= count:
@@ -104,7 +106,7 @@ def sweep_dense(
     betas
         The inverse temperature of each sweep and chain, shape (sweeps, chains); infinity included.
     metropolis
-        Whether spins flip by Metropolis' rule, and are not drawn.
+        Whether spins flip by Metropolis' rule, and are not drawn; all must be known then.
     streams
         A stream a chain, shape (chains, 4, LANES).
     """
