@@ -32,11 +32,11 @@ class Annealing(LocalBackend):
 
     The schedule rises linearly from 0 to beta in the first 1 - ``hold`` of the sweeps and stays at beta for
     the rest, as that of ``simulated-annealing`` does. Reads that start from given states spend every sweep at
-    beta. At beta = infinity the schedule is that of ``search_schedule``.
+    beta. At beta = infinity the schedule is that of ``search_schedule``, and spins flip by Metropolis' rule.
 
-    A model of two layers, or one whose graph is bipartite, is swept by layers, all reads in one product; a
-    sparse one along its edges; patterns through the patterns, where they are few; anything else through the
-    matrix of couplings. ``info`` says which ("sweeps") and in which floating type.
+    A model of two layers, or one whose graph is bipartite, is swept layer by layer; a sparse one along its
+    edges; patterns through the patterns, where they are few; anything else through the matrix of couplings.
+    ``info`` says which ("sweeps") and in which floating type.
 
     Parameters
     ----------
