@@ -90,12 +90,13 @@ def spin_sweeps(
     else:
         matrix = couplings.matrix if isinstance(couplings, Dense) else couplings.to_dense()
         sweep, pieces, nanoseconds = _row_by_row(matrix.astype(model.dtype, copy=False), drawn, fields, rng)
-    step = int(min(max(LOOK / nanoseconds, 1), FRESH))
+    step = int(max(LOOK / nanoseconds, 1))
     for done in range(0, len(inverse), step):
         now = inverse[done : done + step]
 
         def work(piece: slice, now: Reals = now) -> None:
-            sweep(piece, np.ascontiguousarray(now[:, piece]), metropolis)
+            for start in range(0, len(now), FRESH):
+                sweep(piece, np.ascontiguousarray(now[start : start + FRESH, piece]), metropolis)
 
         if nanoseconds * len(now) < SHORTEST:
             for piece in pieces:
