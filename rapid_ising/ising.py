@@ -163,8 +163,11 @@ class IsingModel:
         if isinstance(self.couplings, Patterns):
             # Patterns couple every pair, and there may be too many pairs to list.
             return None
-        rows, columns, values = self.couplings.to_coo()
         n = self.num_variables
+        # Two layers have at most n^2 / 4 couplings; a matrix, which has each twice, is counted first.
+        if isinstance(self.couplings, Dense) and np.count_nonzero(self.couplings.matrix) > n * n / 2:
+            return None
+        rows, columns, values = self.couplings.to_coo()
         if len(values) > n * n / 4:
             return None
         # In the double cover, each spin twice and every edge from one copy to the other, the copies of a
