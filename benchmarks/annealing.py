@@ -1,21 +1,17 @@
-"""Time to the mean energy that 1000 sweeps of a peer reach: the annealer against dwave-samplers and OpenJij.
+"""Time to the mean energy that 1000 sweeps of a peer reach: the annealer and its peers (lines 7 and 8).
 
-Run: python benchmarks/annealing.py [N] [READS] [KIND] [SWEEPS] [THREADS]
-
-A peer has all reads in one call, one thread, and either the schedule that it works out for itself, made
-beforehand since that takes seconds, or this annealer's, which serves it better. Of the annealer it is the
-fewest sweeps, each number about 1.2 times the last, whose mean energy is no higher than the peer's by more
-than the standard error of the difference. Both are timed in turns; the ratio is that of the shortest times.
+A peer has all reads in one call, on one thread, and the schedule that it works out for itself, or this
+annealer's, which serves it better. Of the annealer it is the fewest sweeps, each number about 1.2 times the
+last, whose mean energy is no higher than the peer's by more than the standard error of the difference. Both
+are timed in turns, and the ratio is that of the shortest times.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import math
-import sys
-import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,25 +19,22 @@ from dwave.samplers import SimulatedAnnealingSampler
 from dwave.samplers.sa.sampler import _default_ising_beta_range
 
 import rapid_ising as ri
-from rapid_ising.threads import use_threads
+from benchmarks.side_by_side import Row, Size, Target, at_least, case, clock_of, pick, seconds
 from rapid_ising_backends.annealing import Annealing
 
 Energies = npt.NDArray[np.float64]
 Peer = Callable[[int], Energies]
 """Reads to their energies."""
 TURNS = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """A line of the table: the seconds a read of both, at the same mean energy."""
-
-    work: str
-    peer: str
-    ours: float
-    theirs: float
-    sweeps: int
-    energies: tuple[float, float]
+NAMES = {
+    "dense": "normal couplings",
+    "whole": "couplings of either sign",
+    "fields": "normal couplings and fields",
+    "rbm": "two layers of one size",
+    "wide": "two layers as 784 to 1000",
+    "patterns": "16 patterns",
+    "sparse": "a graph of degree 15",
+}
 
 
 def problem(kind: str, spins: int) -> ri.IsingModel:
@@ -66,19 +59,23 @@ def problem(kind: str, spins: int) -> ri.IsingModel:
 
 
 def dwave_samplers(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Peer:
-    """Return its annealer: with its own range of temperatures, or a schedule."""
+    """Return its annealer with a schedule or its own range, worked out beforehand: that takes seconds."""
     bqm = model.to_bqm()
-    options = (
-        {"beta_range": _default_ising_beta_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}
-        if schedule is None
-        else {"beta_schedule_type": "custom", "beta_schedule": schedule}
-    )
-    sampler = SimulatedAnnealingSampler()
-    return lambda reads: sampler.sample(bqm, num_reads=reads, seed=1, **options).record.energy
+    if schedule is not None:
+        options: dict[str, Any] = {"beta_schedule_type": "custom", "beta_schedule": schedule}
+    else:
+        options = {"beta_range": _default_ising_beta_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}  # type: ignore[no-untyped-call]
+    sampler = SimulatedAnnealingSampler()  # type: ignore[no-untyped-call]
+
+    def sample(reads: int) -> Energies:
+        answer = sampler.sample(bqm, num_reads=reads, seed=1, **options)
+        return np.asarray(answer.record.energy)
+
+    return sample
 
 
 def open_jij(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Peer:
-    """Return its annealer on its dense graph: with its own schedule, or one that is given."""
+    """Return its annealer on its dense graph, with a schedule or its own, worked out beforehand."""
     from openjij import cxxjij
     from openjij.sampler.sa_sampler import geometric_ising_beta_schedule
 
@@ -106,77 +103,79 @@ def open_jij(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Pe
     return sample
 
 
-def measure(
+def row(
+    line: str,
     work: str,
     model: ri.IsingModel,
     name: str,
     peer: Peer,
-    reads: int,
-    peer_reads: int,
+    reads: tuple[int, int],
     sweeps: int,
     threads: int,
-) -> Measured:
-    """Return the seconds of both at the peer's mean energy."""
-    clock = time.process_time if threads == 1 else time.perf_counter
-    goal = peer(peer_reads)
+    target: Target | None,
+) -> Row:
+    """Return the seconds a read of both at the peer's mean energy, in ``reads`` of ours and of the peer's."""
+    clock = clock_of(threads)
+    goal = peer(reads[1])
 
     def ours(sweeps: int) -> Energies:
-        return Annealing(sweeps).sample(model, num_reads=reads, beta=math.inf, seed=1).record.energy
+        answer = Annealing(sweeps).sample(model, num_reads=reads[0], beta=math.inf, seed=1)
+        return np.asarray(answer.record.energy)
 
     count = 10.0
-    while count < 4 * sweeps:
+    while True:
         found = ours(round(count))
         error = math.hypot(goal.std() / math.sqrt(len(goal)), found.std() / math.sqrt(len(found)))
-        if found.mean() <= goal.mean() + error:
+        if found.mean() <= goal.mean() + error or count > 4 * sweeps:
             break
         count *= 1.2
-    times = {True: math.inf, False: math.inf}
-    for _ in range(TURNS):
-        for own in (True, False):
-            began = clock()
-            if own:
-                ours(round(count))
-            else:
-                peer(peer_reads)
-            times[own] = min(times[own], clock() - began)
-    means = float(found.mean()), float(goal.mean())
-    return Measured(work, name, times[True] / reads, times[False] / peer_reads, round(count), means)
+    sides: tuple[Callable[[], object], ...] = (lambda: ours(round(count)), lambda: peer(reads[1]))
+    times = [[seconds(side, clock) for side in sides] for _ in range(TURNS)]
+    own, theirs = (min(column) / part for column, part in zip(zip(*times, strict=True), reads, strict=True))
+    work += f", {round(count)} sweeps for {sweeps}"
+    return Row(line, work, threads, name, own, theirs, theirs / own, target=target)
 
 
-def cases(kind: str, spins: int, reads: int, sweeps: int, threads: int) -> Iterator[Measured]:
-    """Yield a line for each peer and schedule."""
-    model = problem(kind, spins)
-    info = (
-        Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0).info["rapid_ising"]["stages"][0]
-    )
-    hot, cold = info["beta_range"]
-    # The last sweeps as cold as can be, as ours are.
-    schedule = np.r_[np.linspace(hot, cold, sweeps - sweeps // 10), np.full(sweeps // 10, 1e3 * cold)]
-    work = f"{kind} {spins}, {info['sweeps']}"
-    few = max(6, min(reads, int(3e7 / spins**2)))
+def rows(
+    line: str, kind: str, spins: int, size: Size, threads: int, targets: dict[str, float]
+) -> Iterator[Row]:
+    """Yield a line for each peer."""
+    model, sweeps = problem(kind, spins), pick(size, 20, 1000)
+    reads = pick(size, 4, 100)
+    few = max(4, min(reads, int(2e7 / spins**2)))
     peers = {"dwave-samplers": dwave_samplers}
     if importlib.util.find_spec("openjij") and kind not in ("rbm", "wide", "sparse"):
         peers["OpenJij"] = open_jij
-    for name, peer in peers.items():
-        for added, given in (("", None), (", our schedule", schedule)):
-            work_of_peer = peer(model, sweeps, given)
-            yield measure(work, model, name + added, work_of_peer, reads, few, sweeps, threads)
+    answer = Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0)
+    hot, cold = answer.info["rapid_ising"]["stages"][0]["beta_range"]
+    # The last sweeps as cold as can be, as ours are.
+    last = sweeps // 10
+    schedule = np.r_[np.linspace(hot, cold, sweeps - last), np.full(last, 1e3 * cold)]
+    work = f"a read at equal mean energy, {NAMES[kind]}, N={spins}"
+    for name, make in peers.items():
+        target = at_least(targets[name]) if name in targets else None
+        for its, given in (("", None), (", our schedule", schedule)):
+            peer = make(model, sweeps, given)
+            yield row(line, work, model, name + its, peer, (reads, few), sweeps, threads, target)
 
 
-def main(
-    spins: int = 400, reads: int = 100, kind: str = "dense", sweeps: int = 1000, threads: int = 1
-) -> None:
-    """Print the table."""
-    sweeps = sweeps if spins >= 100 else 20
-    print(f"{kind}, {spins} spins, {reads} reads, {threads} threads; to the mean energy of {sweeps} sweeps")
-    print("times in ms a read; energies of ours and the peer's")
-    with use_threads(threads):
-        for line in cases(kind, spins, reads, sweeps, threads):
-            sides = f"{line.work:24s} {line.peer:28s} {line.ours * 1e3:8.3f} {line.theirs * 1e3:9.3f}"
-            means = f"{line.sweeps} sweeps, {line.energies[0]:.1f} {line.energies[1]:.1f}"
-            print(f"{sides}  {line.theirs / line.ours:6.1f} x  {means}", flush=True)
+@case(1)
+def dense(size: Size, threads: int) -> Iterator[Row]:
+    targets: dict[int, dict[str, float]] = {
+        400: {"OpenJij": 1.2},
+        1000: {"dwave-samplers": 8, "OpenJij": 2.5},
+        2000: {"dwave-samplers": 12, "OpenJij": 8},
+    }
+    for spins in pick(size, (20,), (400, 1000, 2000)):
+        yield from rows("7", "dense", spins, size, threads, targets.get(spins, {}))
 
 
-if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(*map(int, given[:2]), *given[2:3], *map(int, given[3:]))
+@case(1)
+def two_layers(size: Size, threads: int) -> Iterator[Row]:
+    for kind, spins in pick(size, (("rbm", 20),), (("rbm", 128), ("wide", 1784))):
+        yield from rows("8", kind, spins, size, threads, {"dwave-samplers": 8})
+
+
+@case(1)
+def sparse(size: Size, threads: int) -> Iterator[Row]:
+    yield from rows("-", "sparse", pick(size, 40, 2000), size, threads, {})

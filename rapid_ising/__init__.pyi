@@ -26,6 +26,7 @@ from .evaluation import log_partition as log_partition
 from .gibbs import gibbs_chains as gibbs_chains
 from .gibbs import gibbs_sweeps as gibbs_sweeps
 from .gibbs import sample_spins as sample_spins
+from .gibbs import tempered_sweep as tempered_sweep
 from .interrupts import noted_interrupts as noted_interrupts
 from .ising import IsingModel as IsingModel
 from .job import Job as Job

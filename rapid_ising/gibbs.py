@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.couplings import Patterns, Sparse
+from rapid_ising.couplings import Bipartite, Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
@@ -131,6 +131,34 @@ def scheduled_sweeps(
     return _block_sweeps(model, states, betas, rng, deadline, free) if len(betas) else states
 
 
+def tempered_sweep(
+    model: IsingModel,
+    states: States,
+    betas: Reals,
+    rng: np.random.Generator,
+    deadline: Deadline | None = None,
+) -> tuple[States, Reals]:
+    """Return the states after one sweep, each chain at its inverse temperature, and their energies.
+
+    The energies of two layers come from the fields that the first one was drawn in, at no product more.
+
+    Examples
+    --------
+    >>> ferromagnet, rng = IsingModel([0.1, 0.0], [[0, -9], [-9, 0]]), np.random.default_rng(0)
+    >>> tempered_sweep(ferromagnet, np.array([[1, -1]], np.int8), np.array([np.inf]), rng)
+    (array([[-1, -1]], dtype=int8), array([-9.1]))
+    """
+    layers = model.couplings.layers
+    if layers is None or len(layers) != 2:
+        found = gibbs_sweeps(model, states, 1, betas, rng, deadline)
+        return found, model.energies(found)
+    energies = np.empty(len(states))
+    limit = deadline or Deadline(None)
+    found = _block_sweeps(model, states, betas[np.newaxis], rng, limit, energies=energies)
+    energies += model.offset
+    return found, energies
+
+
 def gibbs_chains(
     model: IsingModel,
     states: npt.ArrayLike,
@@ -198,7 +226,11 @@ def layer_fields(model: IsingModel) -> tuple[LayerFields, LayerFields]:
         first, second = np.split(couplings.patterns.astype(model.dtype), [len(low)], axis=1)
         gain = float(couplings.scale)
         return LayerFields((first.T, second), gain, high), LayerFields((second.T, first), gain, low)
-    block = couplings.submatrix(np.arange(len(low)), np.arange(len(low), len(fields))).astype(model.dtype)
+    if isinstance(couplings, Bipartite):
+        block = couplings.block
+    else:
+        block = couplings.submatrix(np.arange(len(low)), np.arange(len(low), len(fields)))
+    block = block.astype(model.dtype, copy=False)
     return LayerFields((block,), 1.0, high), LayerFields((block.T,), 1.0, low)
 
 
@@ -208,7 +240,8 @@ def _block_sweeps(
     betas: Reals,
     rng: np.random.Generator,
     limit: Deadline,
-    free: Indices | None,
+    free: Indices | None = None,
+    energies: Reals | None = None,
 ) -> States:
     assert model.couplings.layers is not None
     cut = model.couplings.layers[0]
@@ -226,5 +259,6 @@ def _block_sweeps(
         second,
         held[cut:] if held[cut:].any() else None,
         lambda: limit.check("Gibbs sampling"),
+        energies,
     )
     return np.hstack([first, second]).astype(np.int8)

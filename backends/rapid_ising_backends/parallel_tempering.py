@@ -9,7 +9,15 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from rapid_ising import Capabilities, IsingModel, LocalBackend, Request, gibbs_sweeps, tempering
+from rapid_ising import (
+    Capabilities,
+    IsingModel,
+    LocalBackend,
+    Request,
+    gibbs_sweeps,
+    tempered_sweep,
+    tempering,
+)
 from rapid_ising.typing import Reals, States
 from rapid_ising.validation import positive_integer
 from rapid_ising_backends.simulated_annealing import ground_state_schedule
@@ -108,8 +116,7 @@ def sweep(request: Request) -> tempering.Step:
     """Return a step of chains for ``tempering``: one Gibbs sweep of the request's model."""
 
     def step(chains: States, betas: Reals) -> tuple[States, Reals]:
-        found = gibbs_sweeps(request.model, chains, 1, betas, request.rng, request.deadline)
-        return found, request.model.energies(found)
+        return tempered_sweep(request.model, chains, betas, request.rng, request.deadline)
 
     return step
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.gibbs import gibbs_sweeps
+from rapid_ising.gibbs import gibbs_sweeps, tempered_sweep
 from rapid_ising.models.base import Known, Model
 from rapid_ising.models.free_energy import enumerated_free_energies
 from rapid_ising.models.statistics import SampleStatistics
@@ -62,9 +62,9 @@ class GraphModel(Model):
     def tempered_step(  # noqa: D102
         self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
-        problem = self.problem()
-        states = gibbs_sweeps(problem, chains, 1, beta, rng)
-        return states.astype(self.dtype), problem.energies(states)
+        betas = np.broadcast_to(np.asarray(beta, np.float64), (len(chains),))
+        states, energies = tempered_sweep(self.problem(), chains.astype(np.int8), betas, rng)
+        return states.astype(self.dtype), energies
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:
         """Return chains at the data, their hidden spins after ``positive_sweeps`` sweeps at beta = 1."""
