@@ -17,7 +17,18 @@ from pathlib import Path
 from benchmarks import table, threads
 from benchmarks.side_by_side import CASES, Row, Size, Target, measured
 
-TOPICS = ("gibbs", "rapid_epoch", "enumeration", "seam", "training", "imports", "sharded", "stages", "wire")
+TOPICS = (
+    "gibbs",
+    "rapid_epoch",
+    "enumeration",
+    "annealing",
+    "seam",
+    "training",
+    "imports",
+    "sharded",
+    "stages",
+    "wire",
+)
 """The files that have cases."""
 
 

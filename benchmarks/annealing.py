@@ -1,21 +1,17 @@
-"""Time to the mean energy that 1000 sweeps of a peer reach: the annealer against dwave-samplers and OpenJij.
+"""Time to the mean energy that 1000 sweeps of an annealer reach: dwave-samplers and OpenJij (lines 7 and 8).
 
-Run: python benchmarks/annealing.py [N] [READS] [KIND] [SWEEPS] [THREADS]
-
-A peer has all reads in one call, one thread, and either the schedule that it works out for itself, made
+A peer has all reads in one call on one thread, and either the schedule that it works out for itself, made
 beforehand since that takes seconds, or this annealer's, which serves it better. Of the annealer it is the
 fewest sweeps, each number about 1.2 times the last, whose mean energy is no higher than the peer's by more
-than the standard error of the difference. Both are timed in turns; the ratio is that of the shortest times.
+than the standard error of the difference.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import math
-import sys
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,25 +19,89 @@ from dwave.samplers import SimulatedAnnealingSampler
 from dwave.samplers.sa.sampler import _default_ising_beta_range
 
 import rapid_ising as ri
-from rapid_ising.threads import use_threads
+from benchmarks.side_by_side import Pair, Size, at_least, case, pick
 from rapid_ising_backends.annealing import Annealing
 
 Energies = npt.NDArray[np.float64]
 Peer = Callable[[int], Energies]
 """Reads to their energies."""
-TURNS = 3
+READS = 100
 
 
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """A line of the table: the seconds a read of both, at the same mean energy."""
+@case(1, 2)
+def dense(size: Size, threads: int) -> Iterator[Pair]:
+    targets = {400: (None, 1.2), 1000: (8.0, 2.5), 2000: (12.0, 8.0)}
+    for spins in pick(size, (20,), (100, 400, 1000, 2000)):
+        yield from against_peers("7", "dense", spins, size, *targets.get(spins, (None, None)))
 
-    work: str
-    peer: str
-    ours: float
-    theirs: float
-    sweeps: int
-    energies: tuple[float, float]
+
+@case(1, 2)
+def layers(size: Size, threads: int) -> Iterator[Pair]:
+    for kind, spins in pick(size, (("rbm", 20),), (("rbm", 128), ("wide", 1784))):
+        yield from against_peers("8", kind, spins, size, 8.0)
+
+
+@case(1, 2)
+def graphs(size: Size, threads: int) -> Iterator[Pair]:
+    for kind in ("sparse", "patterns"):
+        yield from against_peers("-", kind, pick(size, 80, 2000), size)
+
+
+def against_peers(
+    line: str,
+    kind: str,
+    spins: int,
+    size: Size,
+    to_dwave: float | None = None,
+    to_open_jij: float | None = None,
+) -> Iterator[Pair]:
+    """Yield a pair for each peer and schedule; what is to be reached is held to the peer's own schedule."""
+    model, sweeps, reads = problem(kind, spins), pick(size, 10, 1000), pick(size, 8, READS)
+    answer = Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0)
+    facts = answer.info["rapid_ising"]["stages"][0]
+    hot, cold = facts["beta_range"]
+    # The last sweeps as cold as can be, as ours are.
+    schedule = np.r_[np.linspace(hot, cold, sweeps - sweeps // 10), np.full(sweeps // 10, 1e3 * cold)]
+    few = max(6, min(reads, int(3e7 / spins**2)))
+    peers = [("dwave-samplers", dwave_samplers, to_dwave)]
+    if kind == "dense":
+        peers.append(("OpenJij", open_jij, to_open_jij))
+    for name, peer, target in peers:
+        for added, given in ((", 1000 sweeps", None), (", 1000 sweeps of our schedule", schedule)):
+            work = f"{kind} {spins}, a read by {facts['sweeps']}"
+            if name == "OpenJij" and importlib.util.find_spec("openjij") is None:
+                yield Pair(line, work, partial(anneal, model, reads, sweeps), name + added, None)
+                continue
+            theirs = partial(peer(model, sweeps, given), few)
+            count = fewest_sweeps(model, theirs(), reads, sweeps)
+            yield Pair(
+                line if given is None else "-",
+                f"{work}, {count} sweeps" + (" and not there" if count >= 4 * sweeps else ""),
+                partial(anneal, model, reads, count),
+                name + added,
+                theirs,
+                at_least(target) if target is not None and given is None else None,
+                multiple=reads / few,
+                parts=reads,
+            )
+
+
+def anneal(model: ri.IsingModel, reads: int, sweeps: int) -> Energies:
+    """Return the energies of reads of the annealer."""
+    energies: Energies = Annealing(sweeps).sample(model, num_reads=reads, beta=math.inf, seed=1).record.energy
+    return energies
+
+
+def fewest_sweeps(model: ri.IsingModel, goal: Energies, reads: int, most: int) -> int:
+    """Return the sweeps that reach a peer's mean energy, at most four times as many as its own."""
+    count = 10.0
+    while count < 4 * most:
+        found = anneal(model, reads, round(count))
+        error = math.hypot(goal.std() / math.sqrt(len(goal)), found.std() / math.sqrt(len(found)))
+        if found.mean() <= goal.mean() + error:
+            break
+        count *= 1.2
+    return round(count)
 
 
 def problem(kind: str, spins: int) -> ri.IsingModel:
@@ -68,12 +128,13 @@ def problem(kind: str, spins: int) -> ri.IsingModel:
 def dwave_samplers(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Peer:
     """Return its annealer: with its own range of temperatures, or a schedule."""
     bqm = model.to_bqm()
+    own_range: Callable[..., object] = _default_ising_beta_range
     options = (
-        {"beta_range": _default_ising_beta_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}
+        {"beta_range": own_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}
         if schedule is None
         else {"beta_schedule_type": "custom", "beta_schedule": schedule}
     )
-    sampler = SimulatedAnnealingSampler()
+    sampler = SimulatedAnnealingSampler()  # type: ignore[no-untyped-call]
     return lambda reads: sampler.sample(bqm, num_reads=reads, seed=1, **options).record.energy
 
 
@@ -104,79 +165,3 @@ def open_jij(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Pe
         return model.energies(states)
 
     return sample
-
-
-def measure(
-    work: str,
-    model: ri.IsingModel,
-    name: str,
-    peer: Peer,
-    reads: int,
-    peer_reads: int,
-    sweeps: int,
-    threads: int,
-) -> Measured:
-    """Return the seconds of both at the peer's mean energy."""
-    clock = time.process_time if threads == 1 else time.perf_counter
-    goal = peer(peer_reads)
-
-    def ours(sweeps: int) -> Energies:
-        return Annealing(sweeps).sample(model, num_reads=reads, beta=math.inf, seed=1).record.energy
-
-    count = 10.0
-    while count < 4 * sweeps:
-        found = ours(round(count))
-        error = math.hypot(goal.std() / math.sqrt(len(goal)), found.std() / math.sqrt(len(found)))
-        if found.mean() <= goal.mean() + error:
-            break
-        count *= 1.2
-    times = {True: math.inf, False: math.inf}
-    for _ in range(TURNS):
-        for own in (True, False):
-            began = clock()
-            if own:
-                ours(round(count))
-            else:
-                peer(peer_reads)
-            times[own] = min(times[own], clock() - began)
-    means = float(found.mean()), float(goal.mean())
-    return Measured(work, name, times[True] / reads, times[False] / peer_reads, round(count), means)
-
-
-def cases(kind: str, spins: int, reads: int, sweeps: int, threads: int) -> Iterator[Measured]:
-    """Yield a line for each peer and schedule."""
-    model = problem(kind, spins)
-    info = (
-        Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0).info["rapid_ising"]["stages"][0]
-    )
-    hot, cold = info["beta_range"]
-    # The last sweeps as cold as can be, as ours are.
-    schedule = np.r_[np.linspace(hot, cold, sweeps - sweeps // 10), np.full(sweeps // 10, 1e3 * cold)]
-    work = f"{kind} {spins}, {info['sweeps']}"
-    few = max(6, min(reads, int(3e7 / spins**2)))
-    peers = {"dwave-samplers": dwave_samplers}
-    if importlib.util.find_spec("openjij") and kind not in ("rbm", "wide", "sparse"):
-        peers["OpenJij"] = open_jij
-    for name, peer in peers.items():
-        for added, given in (("", None), (", our schedule", schedule)):
-            work_of_peer = peer(model, sweeps, given)
-            yield measure(work, model, name + added, work_of_peer, reads, few, sweeps, threads)
-
-
-def main(
-    spins: int = 400, reads: int = 100, kind: str = "dense", sweeps: int = 1000, threads: int = 1
-) -> None:
-    """Print the table."""
-    sweeps = sweeps if spins >= 100 else 20
-    print(f"{kind}, {spins} spins, {reads} reads, {threads} threads; to the mean energy of {sweeps} sweeps")
-    print("times in ms a read; energies of ours and the peer's")
-    with use_threads(threads):
-        for line in cases(kind, spins, reads, sweeps, threads):
-            sides = f"{line.work:24s} {line.peer:28s} {line.ours * 1e3:8.3f} {line.theirs * 1e3:9.3f}"
-            means = f"{line.sweeps} sweeps, {line.energies[0]:.1f} {line.energies[1]:.1f}"
-            print(f"{sides}  {line.theirs / line.ours:6.1f} x  {means}", flush=True)
-
-
-if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(*map(int, given[:2]), *given[2:3], *map(int, given[3:]))
