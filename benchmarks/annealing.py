@@ -1,9 +1,9 @@
-"""Time to the mean energy that 1000 sweeps of a peer reach: the annealer and its peers (lines 7 and 8).
+"""Time to the mean energy that 1000 sweeps of an annealer reach: dwave-samplers and OpenJij (lines 7 and 8).
 
-A peer has all reads in one call, on one thread, and the schedule that it works out for itself, or this
-annealer's, which serves it better. Of the annealer it is the fewest sweeps, each number about 1.2 times the
-last, whose mean energy is no higher than the peer's by more than the standard error of the difference. Both
-are timed in turns, and the ratio is that of the shortest times.
+A peer has all reads in one call on one thread, and either the schedule that it works out for itself, made
+beforehand since that takes seconds, or this annealer's, which serves it better. Of the annealer it is the
+fewest sweeps, each number about 1.2 times the last, whose mean energy is no higher than the peer's by more
+than the standard error of the difference.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +19,89 @@ from dwave.samplers import SimulatedAnnealingSampler
 from dwave.samplers.sa.sampler import _default_ising_beta_range
 
 import rapid_ising as ri
-from benchmarks.side_by_side import Row, Size, Target, at_least, case, clock_of, pick, seconds
+from benchmarks.side_by_side import Pair, Size, at_least, case, pick
 from rapid_ising_backends.annealing import Annealing
 
 Energies = npt.NDArray[np.float64]
 Peer = Callable[[int], Energies]
 """Reads to their energies."""
-TURNS = 3
-NAMES = {
-    "dense": "normal couplings",
-    "whole": "couplings of either sign",
-    "fields": "normal couplings and fields",
-    "rbm": "two layers of one size",
-    "wide": "two layers as 784 to 1000",
-    "patterns": "16 patterns",
-    "sparse": "a graph of degree 15",
-}
+READS = 100
+
+
+@case(1, 2)
+def dense(size: Size, threads: int) -> Iterator[Pair]:
+    targets = {400: (None, 1.2), 1000: (8.0, 2.5), 2000: (12.0, 8.0)}
+    for spins in pick(size, (20,), (100, 400, 1000, 2000)):
+        yield from against_peers("7", "dense", spins, size, *targets.get(spins, (None, None)))
+
+
+@case(1, 2)
+def layers(size: Size, threads: int) -> Iterator[Pair]:
+    for kind, spins in pick(size, (("rbm", 20),), (("rbm", 128), ("wide", 1784))):
+        yield from against_peers("8", kind, spins, size, 8.0)
+
+
+@case(1, 2)
+def graphs(size: Size, threads: int) -> Iterator[Pair]:
+    for kind in ("sparse", "patterns"):
+        yield from against_peers("-", kind, pick(size, 80, 2000), size)
+
+
+def against_peers(
+    line: str,
+    kind: str,
+    spins: int,
+    size: Size,
+    to_dwave: float | None = None,
+    to_open_jij: float | None = None,
+) -> Iterator[Pair]:
+    """Yield a pair for each peer and schedule; what is to be reached is held to the peer's own schedule."""
+    model, sweeps, reads = problem(kind, spins), pick(size, 10, 1000), pick(size, 8, READS)
+    answer = Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0)
+    facts = answer.info["rapid_ising"]["stages"][0]
+    hot, cold = facts["beta_range"]
+    # The last sweeps as cold as can be, as ours are.
+    schedule = np.r_[np.linspace(hot, cold, sweeps - sweeps // 10), np.full(sweeps // 10, 1e3 * cold)]
+    few = max(6, min(reads, int(3e7 / spins**2)))
+    peers = [("dwave-samplers", dwave_samplers, to_dwave)]
+    if kind == "dense":
+        peers.append(("OpenJij", open_jij, to_open_jij))
+    for name, peer, target in peers:
+        for added, given in ((", 1000 sweeps", None), (", 1000 sweeps of our schedule", schedule)):
+            work = f"{kind} {spins}, a read by {facts['sweeps']}"
+            if name == "OpenJij" and importlib.util.find_spec("openjij") is None:
+                yield Pair(line, work, partial(anneal, model, reads, sweeps), name + added, None)
+                continue
+            theirs = partial(peer(model, sweeps, given), few)
+            count = fewest_sweeps(model, theirs(), reads, sweeps)
+            yield Pair(
+                line if given is None else "-",
+                f"{work}, {count} sweeps" + (" and not there" if count >= 4 * sweeps else ""),
+                partial(anneal, model, reads, count),
+                name + added,
+                theirs,
+                at_least(target) if target is not None and given is None else None,
+                multiple=reads / few,
+                parts=reads,
+            )
+
+
+def anneal(model: ri.IsingModel, reads: int, sweeps: int) -> Energies:
+    """Return the energies of reads of the annealer."""
+    energies: Energies = Annealing(sweeps).sample(model, num_reads=reads, beta=math.inf, seed=1).record.energy
+    return energies
+
+
+def fewest_sweeps(model: ri.IsingModel, goal: Energies, reads: int, most: int) -> int:
+    """Return the sweeps that reach a peer's mean energy, at most four times as many as its own."""
+    count = 10.0
+    while count < 4 * most:
+        found = anneal(model, reads, round(count))
+        error = math.hypot(goal.std() / math.sqrt(len(goal)), found.std() / math.sqrt(len(found)))
+        if found.mean() <= goal.mean() + error:
+            break
+        count *= 1.2
+    return round(count)
 
 
 def problem(kind: str, spins: int) -> ri.IsingModel:
@@ -59,23 +126,20 @@ def problem(kind: str, spins: int) -> ri.IsingModel:
 
 
 def dwave_samplers(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Peer:
-    """Return its annealer with a schedule or its own range, worked out beforehand: that takes seconds."""
+    """Return its annealer: with its own range of temperatures, or a schedule."""
     bqm = model.to_bqm()
-    if schedule is not None:
-        options: dict[str, Any] = {"beta_schedule_type": "custom", "beta_schedule": schedule}
-    else:
-        options = {"beta_range": _default_ising_beta_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}  # type: ignore[no-untyped-call]
+    own_range: Callable[..., object] = _default_ising_beta_range
+    options = (
+        {"beta_range": own_range(bqm.linear, bqm.quadratic), "num_sweeps": sweeps}
+        if schedule is None
+        else {"beta_schedule_type": "custom", "beta_schedule": schedule}
+    )
     sampler = SimulatedAnnealingSampler()  # type: ignore[no-untyped-call]
-
-    def sample(reads: int) -> Energies:
-        answer = sampler.sample(bqm, num_reads=reads, seed=1, **options)
-        return np.asarray(answer.record.energy)
-
-    return sample
+    return lambda reads: sampler.sample(bqm, num_reads=reads, seed=1, **options).record.energy
 
 
 def open_jij(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Peer:
-    """Return its annealer on its dense graph, with a schedule or its own, worked out beforehand."""
+    """Return its annealer on its dense graph: with its own schedule, or one that is given."""
     from openjij import cxxjij
     from openjij.sampler.sa_sampler import geometric_ising_beta_schedule
 
@@ -101,81 +165,3 @@ def open_jij(model: ri.IsingModel, sweeps: int, schedule: Energies | None) -> Pe
         return model.energies(states)
 
     return sample
-
-
-def row(
-    line: str,
-    work: str,
-    model: ri.IsingModel,
-    name: str,
-    peer: Peer,
-    reads: tuple[int, int],
-    sweeps: int,
-    threads: int,
-    target: Target | None,
-) -> Row:
-    """Return the seconds a read of both at the peer's mean energy, in ``reads`` of ours and of the peer's."""
-    clock = clock_of(threads)
-    goal = peer(reads[1])
-
-    def ours(sweeps: int) -> Energies:
-        answer = Annealing(sweeps).sample(model, num_reads=reads[0], beta=math.inf, seed=1)
-        return np.asarray(answer.record.energy)
-
-    count = 10.0
-    while True:
-        found = ours(round(count))
-        error = math.hypot(goal.std() / math.sqrt(len(goal)), found.std() / math.sqrt(len(found)))
-        if found.mean() <= goal.mean() + error or count > 4 * sweeps:
-            break
-        count *= 1.2
-    sides: tuple[Callable[[], object], ...] = (lambda: ours(round(count)), lambda: peer(reads[1]))
-    times = [[seconds(side, clock) for side in sides] for _ in range(TURNS)]
-    own, theirs = (min(column) / part for column, part in zip(zip(*times, strict=True), reads, strict=True))
-    work += f", {round(count)} sweeps for {sweeps}"
-    return Row(line, work, threads, name, own, theirs, theirs / own, target=target)
-
-
-def rows(
-    line: str, kind: str, spins: int, size: Size, threads: int, targets: dict[str, float]
-) -> Iterator[Row]:
-    """Yield a line for each peer."""
-    model, sweeps = problem(kind, spins), pick(size, 20, 1000)
-    reads = pick(size, 4, 100)
-    few = max(4, min(reads, int(2e7 / spins**2)))
-    peers = {"dwave-samplers": dwave_samplers}
-    if importlib.util.find_spec("openjij") and kind not in ("rbm", "wide", "sparse"):
-        peers["OpenJij"] = open_jij
-    answer = Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0)
-    hot, cold = answer.info["rapid_ising"]["stages"][0]["beta_range"]
-    # The last sweeps as cold as can be, as ours are.
-    last = sweeps // 10
-    schedule = np.r_[np.linspace(hot, cold, sweeps - last), np.full(last, 1e3 * cold)]
-    work = f"a read at equal mean energy, {NAMES[kind]}, N={spins}"
-    for name, make in peers.items():
-        target = at_least(targets[name]) if name in targets else None
-        for its, given in (("", None), (", our schedule", schedule)):
-            peer = make(model, sweeps, given)
-            yield row(line, work, model, name + its, peer, (reads, few), sweeps, threads, target)
-
-
-@case(1)
-def dense(size: Size, threads: int) -> Iterator[Row]:
-    targets: dict[int, dict[str, float]] = {
-        400: {"OpenJij": 1.2},
-        1000: {"dwave-samplers": 8, "OpenJij": 2.5},
-        2000: {"dwave-samplers": 12, "OpenJij": 8},
-    }
-    for spins in pick(size, (20,), (400, 1000, 2000)):
-        yield from rows("7", "dense", spins, size, threads, targets.get(spins, {}))
-
-
-@case(1)
-def two_layers(size: Size, threads: int) -> Iterator[Row]:
-    for kind, spins in pick(size, (("rbm", 20),), (("rbm", 128), ("wide", 1784))):
-        yield from rows("8", kind, spins, size, threads, {"dwave-samplers": 8})
-
-
-@case(1)
-def sparse(size: Size, threads: int) -> Iterator[Row]:
-    yield from rows("-", "sparse", pick(size, 40, 2000), size, threads, {})
