@@ -84,5 +84,5 @@ def array_sweeps(
         low = kept(drawn(sums, betas, numbers), 0)
     if energies is not None:
         # All couplings are in the fields of the first layer, and its own biases.
-        energies[:] = to_numpy(xp.sum(sums * low, axis=1) + high @ up.biases)
+        energies[:] = to_numpy(xp.sum(sums * low, axis=1) + high @ up.at_zero)
     return low, high

@@ -64,6 +64,13 @@ class LayerFields:
         """The multiplications for one state."""
         return sum(matrix.size for matrix in self.matrices)
 
+    @property
+    def at_zero(self) -> Floats:
+        """The fields of no states at all, g u M_2 + b, shape (A,): what the spins have by themselves."""
+        if self.inner is None:
+            return self.biases
+        return self.gain * (self.inner @ self.matrices[-1]) + self.biases
+
     def sums(self, states: Floats, out: Floats, columns: Span | None = None) -> None:
         """Write what the gain multiplies, for some rows of states and some columns of ``out``."""
         first, last = (0, self.width) if columns is None else columns
@@ -253,5 +260,5 @@ def block_sweeps(
     if energies is not None and sums is not None:
         # All couplings are in the fields of the first layer; its own biases are not in the sums.
         with one_pool():
-            energies[:] = down.gain * row_products(sums, low) + low @ down.biases + high @ up.biases
+            energies[:] = down.gain * row_products(sums, low) + low @ down.biases + high @ up.at_zero
     return low, high
