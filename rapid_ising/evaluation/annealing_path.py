@@ -23,6 +23,8 @@ from rapid_ising.typing import Floats, Reals
 
 BLOCK = 2**15
 """Spins of one layer that are drawn at once: a quarter of a megabyte in float64, which stays in the cache."""
+DEVICE_BLOCK = 2**24
+"""The same of arrays of another library, whose device wants much work at once: 64 megabytes in float32."""
 PILOT_CHAINS = 100
 """Chains of the short run that the steps are measured with."""
 PILOT_STEPS = 20_000
@@ -38,6 +40,8 @@ class Path(ABC, Generic[Prepared]):
 
     width: int
     """The spins that are drawn together in a step, for the size of blocks."""
+    block: int = BLOCK
+    """The spins of one layer that are drawn at once."""
 
     @property
     @abstractmethod
@@ -120,10 +124,10 @@ class Path(ABC, Generic[Prepared]):
         return np.interp(np.linspace(0.0, lengths[-1], count + 1), lengths, times)
 
     def _blocks(self, chains: int, deadline: Deadline) -> Iterator[slice]:
-        size = max(1, BLOCK // self.width)
+        size = max(1, self.block // self.width)
         for start in range(0, chains, size):
             deadline.check(WHO)
-            yield slice(start, start + size)
+            yield slice(start, min(start + size, chains))
 
 
 @final
@@ -160,6 +164,8 @@ class AnnealingPath(Path[Floats]):
         slope: Reals = beta * biases.astype(np.float64) - base
         self._slope, self._base = (self._beside_chains(values) for values in (slope, base))
         self.width = max(model.n_visible, model.n_hidden)
+        if not model.place.is_numpy:
+            self.block = DEVICE_BLOCK
 
     def _beside_chains(self, values: Reals) -> Floats:
         """Return numbers where the chains are; NumPy's stay in float64."""

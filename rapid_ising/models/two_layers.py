@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.arrays import Device, Place, namespace, signs, to_numpy, widened
+from rapid_ising.arrays import Device, Place, beside, is_numpy, namespace, signs, to_numpy, widened
 from rapid_ising.couplings import row_products
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidParameterError
@@ -35,15 +35,23 @@ class TwoLayerModel(Model):
         ``states`` is for how many states they will be worked out: a large number pays for preparations.
         """
 
+    def _here(self, states: Floats) -> Floats:
+        """Return states where the parameters lie, and there in their type: only NumPy mixes types."""
+        first = next(iter(self.parameters.values()))
+        if is_numpy(first) or not is_numpy(states):
+            here: Floats = self.place.put(states)
+            return here
+        return beside(states, first)
+
     def hidden_fields(self, visible: Floats) -> Floats:
         """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
-        fields = self.layer_fields()[0].fields(self.place.put(visible))
+        fields = self.layer_fields()[0].fields(self._here(visible))
         fields *= -1.0
         return fields
 
     def visible_fields(self, hidden: Floats) -> Floats:
         """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
-        fields = self.layer_fields()[1].fields(self.place.put(hidden))
+        fields = self.layer_fields()[1].fields(self._here(hidden))
         fields *= -1.0
         return fields
 
@@ -66,7 +74,7 @@ class TwoLayerModel(Model):
         return (self.n_visible, self.n_hidden)
 
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
-        states = self.place.put(chains)
+        states = self._here(chains)
         return SampleStatistics([states, self.layer_fields(states.shape[0])[0].means(states)], divisor)
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
@@ -78,14 +86,14 @@ class TwoLayerModel(Model):
         if not steps:
             return chains
         up, down = self.layer_fields(steps * chains.shape[0])
-        return block_sweeps(up, down, self.place.put(chains), np.full(steps, beta), rng, known)[0]
+        return block_sweeps(up, down, self._here(chains), np.full(steps, beta), rng, known)[0]
 
     def tempered_step(  # noqa: D102
         self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
         energies = np.empty(chains.shape[0])
         up, down = self.layer_fields(chains.shape[0])
-        states = self.place.put(chains)
+        states = self._here(chains)
         return block_sweeps(up, down, states, np.array([beta]), rng, energies=energies)[0], energies
 
     def relaxed(self, chains: Floats) -> States:  # noqa: D102
@@ -101,7 +109,7 @@ class TwoLayerModel(Model):
         """
         given = spins("visible states", visible, self.n_visible).astype(self.dtype)
         inverse = inverse_temperature(beta)
-        rows, biases = self.place.put(given), self.biases
+        rows, biases = self._here(given), self.biases
         fields = widened(self.hidden_fields(rows))
         linear = np.zeros(len(given)) if biases is None else to_numpy(rows @ biases).astype(np.float64)
         if math.isinf(inverse):
