@@ -23,7 +23,7 @@ COLDEST = 1e30
 def drawn(fields: Floats, betas: float | Reals, numbers: Numbers) -> Floats:
     r"""Draw independent spins in their fields.
 
-    .. math:: P(s = +1) = \frac{1 + \tanh(-\beta f)}{2}
+    .. math:: P(s = +1) = \frac{1}{1 + e^{2 \beta f}}
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def drawn(fields: Floats, betas: float | Reals, numbers: Numbers) -> Floats:
     xp = namespace(fields)
     each = np.asarray(betas, np.float64)
     cold = each > COLDEST
-    slopes = np.where(cold, 0.0, -each)
-    if slopes.ndim:
-        means = xp.tanh(beside(slopes[..., np.newaxis], fields) * fields)
-    else:
-        means = xp.tanh(float(slopes) * fields)
+    slopes = np.where(cold, 0.0, 2 * each)
+    factors: Floats | float = beside(slopes[..., np.newaxis], fields) if slopes.ndim else slopes.item()
+    # An infinite exponential is a spin that is sure.
+    with np.errstate(over="ignore", invalid="ignore"):
+        chances = 1 / (1 + xp.exp(factors * fields))
     if cold.any():
-        frozen = Place.of(fields).put(np.broadcast_to(cold[..., np.newaxis], fields.shape))
-        means = xp.where(frozen, -xp.sign(fields), means)
+        frozen = Place.of(fields).put(cold[..., np.newaxis])
+        chances = xp.where(frozen, (1 - xp.sign(fields)) / 2, chances)
     ones = xp.ones_like(fields)
-    up = numbers.uniform(tuple(fields.shape), fields) < (1 + means) / 2
+    up = numbers.uniform(tuple(fields.shape), fields) < chances
     return cast(Floats, xp.where(up, ones, -ones))
 
 

@@ -32,7 +32,7 @@ def namespace(array: Any) -> Any:
 
 def is_numpy(array: Any) -> bool:
     """Return whether an array is NumPy's, which fused loops take, or a list that NumPy makes one of."""
-    return isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array)
+    return isinstance(array, np.ndarray | np.generic) or not array_api_compat.is_array_api_obj(array)
 
 
 def to_numpy(array: Any) -> Any:
@@ -45,6 +45,8 @@ def to_numpy(array: Any) -> Any:
         return array
     if array_api_compat.is_torch_array(array):
         return array.detach().cpu().numpy().copy()
+    if not hasattr(array, "__dlpack__"):
+        return np.array(array)
     memory = namespace(array).__array_namespace_info__().default_device()
     return np.from_dlpack(array_api_compat.to_device(array, memory)).copy()
 
@@ -111,10 +113,11 @@ class Place:
 
     def put(self, array: Any) -> Any:
         """Return an array of any place here: itself if it is here, else a copy of the same type."""
-        plain = to_numpy(array) if self.is_numpy or is_numpy(array) or Place.of(array) != self else None
-        if plain is None:
+        if self.is_numpy:
+            return to_numpy(array)
+        if not is_numpy(array) and Place.of(array) == self:
             return array
-        return plain if self.is_numpy else self.namespace.asarray(plain, device=self.device, copy=True)
+        return self.namespace.asarray(to_numpy(array), device=self.device, copy=True)
 
     def wide(self) -> Any:
         """Return the type in which sums over many spins are taken here: float64 where the device has it."""
