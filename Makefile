@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed.stamp
 PEERS := .venv-bench
+# Of its own, since PyTorch is large and nothing else needs it.
+TORCH := .venv-torch
 
 # Old pip reads the first for builds too, new pip the second. Both take a relative path, so that the clone
 # may lie in a folder with a space in its name.
@@ -16,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills faults docs-page test lint format wheel backends-table constraints bench bench-page clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs-page test test-torch lint format wheel backends-table constraints bench bench-page clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -48,6 +50,9 @@ docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that
 
 test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k exact" for some of them
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-torch: $(TORCH)/installed.stamp  ## the tests of arrays on PyTorch's tensors, in .venv-torch
+	@$(TORCH)/bin/pytest tests/test_arrays.py $(ARGS)
 
 faults: $(INSTALLED)  ## every adapter against every fault and 10 000 damaged answers; SEEDS=20, NAMES="cim dwave"
 	@$(BIN)/python tests/faults.py $(or $(SEEDS),20) $(NAMES)
@@ -95,7 +100,7 @@ constraints: $(BIN)/pip  ## pin the newest versions in constraints.txt
 	@git --no-pager diff --stat -- constraints.txt
 
 clean:  ## remove .venv and everything that was built or cached
-	@rm -rf $(VENV) $(PEERS) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) $(TORCH) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
@@ -104,6 +109,13 @@ $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
 	    tail -n 25 $(VENV)/pip.log >&2; \
 	    echo "make: pip could not set up $(VENV), see $(VENV)/pip.log; check the network and the package" \
 	        "index (pip config list), then run make again" >&2; exit 1; }
+	@touch $@
+
+$(TORCH)/installed.stamp: pyproject.toml constraints.txt $(BIN)/pip
+	@echo "Setting up $(TORCH), one to three minutes ..."
+	@$(BIN)/python -m venv --clear $(TORCH)
+	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[testing,torch]' \
+	    array-api-strict hypothesis
 	@touch $@
 
 $(BIN)/pip:

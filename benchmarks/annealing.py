@@ -55,7 +55,7 @@ def against_peers(
     to_dwave: float | None = None,
     to_open_jij: float | None = None,
 ) -> Iterator[Pair]:
-    """Yield a pair for each peer and schedule; what is to be reached is held to the peer's own schedule."""
+    """Yield a pair for each peer and schedule."""
     model, sweeps, reads = problem(kind, spins), pick(size, 10, 1000), pick(size, 8, READS)
     answer = Annealing(sweeps).sample(model, num_reads=1, beta=math.inf, seed=0)
     facts = answer.info["rapid_ising"]["stages"][0]
@@ -75,12 +75,12 @@ def against_peers(
             theirs = partial(peer(model, sweeps, given), few)
             count = fewest_sweeps(model, theirs(), reads, sweeps)
             yield Pair(
-                line if given is None else "-",
+                line,
                 f"{work}, {count} sweeps" + (" and not there" if count >= 4 * sweeps else ""),
                 partial(anneal, model, reads, count),
                 name + added,
                 theirs,
-                at_least(target) if target is not None and given is None else None,
+                None if target is None else at_least(target),
                 multiple=reads / few,
                 parts=reads,
             )

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.array_sweeps import drawn
+from rapid_ising.arrays import Numbers, Place, is_numpy
 from rapid_ising.couplings import Bipartite, Patterns, Sparse
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError
@@ -48,6 +50,8 @@ def sample_spins(fields: Floats, beta: float | Reals, rng: np.random.Generator) 
     >>> sample_spins(np.array([[-5.0, 5.0]]), float("inf"), np.random.default_rng(0))
     array([[ 1., -1.]])
     """
+    if not is_numpy(fields):
+        return drawn(fields, beta, Numbers(Place.of(fields), rng))
     # Here, since numba is half of the time that an import of the library would take.
     from rapid_ising.kernels.spin_draws import draw_spins
     from rapid_ising.kernels.streams import new_key

@@ -12,6 +12,8 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.array_sweeps import array_sweeps
+from rapid_ising.arrays import is_numpy, namespace
 from rapid_ising.couplings import row_products
 from rapid_ising.threads import one_pool, over_pieces
 from rapid_ising.typing import Floats, Reals
@@ -55,24 +57,38 @@ class LayerFields:
     @property
     def width(self) -> int:
         """The number A of spins in the fields."""
-        return len(self.biases)
+        return int(self.biases.shape[0])
 
     @property
     def work(self) -> int:
         """The multiplications for one state."""
         return sum(matrix.size for matrix in self.matrices)
 
+    @property
+    def at_zero(self) -> Floats:
+        """The fields of no states at all, g u M_2 + b, shape (A,): what the spins have by themselves."""
+        if self.inner is None:
+            return self.biases
+        return self.gain * (self.inner @ self.matrices[-1]) + self.biases
+
     def sums(self, states: Floats, out: Floats, columns: Span | None = None) -> None:
         """Write what the gain multiplies, for some rows of states and some columns of ``out``."""
         first, last = (0, self.width) if columns is None else columns
-        if len(self.matrices) > 1:
-            states = states @ self.matrices[0]
-            if self.inner is not None:
-                states += self.inner
-        np.matmul(states, self.matrices[-1][:, first:last], out=out[:, first:last])
+        np.matmul(self._inner_sums(states), self.matrices[-1][:, first:last], out=out[:, first:last])
+
+    def _inner_sums(self, states: Floats) -> Floats:
+        """Return t M_1 + u where there are two matrices, else the states."""
+        if len(self.matrices) == 1:
+            return states
+        states = states @ self.matrices[0]
+        if self.inner is not None:
+            states += self.inner
+        return states
 
     def fields(self, states: Floats) -> Floats:
         """Return f for each row of states, shape (n, A)."""
+        if not is_numpy(states):
+            return self.gain * (self._inner_sums(states) @ self.matrices[-1]) + self.biases
         found = np.empty((len(states), self.width), self.biases.dtype)
 
         def work(tile: tuple[Span, Span]) -> None:
@@ -87,6 +103,9 @@ class LayerFields:
 
     def means(self, states: Floats, beta: float = 1.0) -> Floats:
         """Return tanh(-beta f) for each row of states, shape (n, A)."""
+        if not is_numpy(states):
+            means: Floats = namespace(states).tanh(-beta * self.fields(states))
+            return means
         found = np.empty((len(states), self.width), self.biases.dtype)
         real = found.dtype.type
         gain, biases = real(-self.gain * beta), None
@@ -135,7 +154,7 @@ def product(first: Floats, second: Floats) -> Floats:
     >>> product(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    if len(first) * second.size < SMALL:
+    if not is_numpy(first) or len(first) * second.size < SMALL:
         return first @ second
     found = np.empty((len(first), second.shape[1]), np.result_type(first, second))
 
@@ -190,6 +209,10 @@ def block_sweeps(
     tuple
         The states of both layers, in the type of the fields.
     """
+    schedule = np.asarray(betas, dtype=np.float64)
+    held = (known, first), (known_second, second)
+    if not is_numpy(up.biases):
+        return array_sweeps(up, down, first, schedule, rng, held, check, energies)
     # Here, since numba is half of the time that an import of the library would take.
     from rapid_ising.kernels.spin_draws import draw_spins
     from rapid_ising.kernels.streams import new_key
@@ -198,9 +221,7 @@ def block_sweeps(
     key = new_key(rng)
     low = np.array(first, down.biases.dtype, order="C")
     high = np.empty((rows, up.width), up.biases.dtype)
-    held = (known, first), (known_second, second)
     sums = np.empty_like(low) if energies is not None else None
-    schedule = np.asarray(betas, dtype=np.float64)
     schedule = np.broadcast_to(schedule.reshape(len(schedule), -1), (len(schedule), rows))
 
     def update(piece: tuple[int, int, int, Span, Span]) -> None:
@@ -239,5 +260,5 @@ def block_sweeps(
     if energies is not None and sums is not None:
         # All couplings are in the fields of the first layer; its own biases are not in the sums.
         with one_pool():
-            energies[:] = down.gain * row_products(sums, low) + low @ down.biases + high @ up.biases
+            energies[:] = down.gain * row_products(sums, low) + low @ down.biases + high @ up.at_zero
     return low, high

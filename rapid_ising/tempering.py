@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Place, copied, namespace, rows
 from rapid_ising.typing import Indices, Reals
 
 Chains = npt.NDArray[Any]
@@ -58,19 +59,19 @@ def exchange_step(
     array([ 1., -1.])
     """
     rungs, count, width = chains.shape
-    stepped, flat = step(chains.reshape(-1, width), np.repeat(betas, count))
-    chains[...] = stepped.reshape(chains.shape)
+    reshape = namespace(chains).reshape
+    stepped, flat = step(reshape(chains, (rungs * count, width)), np.repeat(betas, count))
     energies = flat.reshape(rungs, count)
     lower = np.arange(parity, len(betas) - 1, 2)
-    if not lower.size:
-        return np.zeros((0, chains.shape[1]), np.bool_)
     gaps = betas[lower] - betas[lower + 1]
     log_ratio = gaps[:, None] * (energies[lower] - energies[lower + 1])
     swap: npt.NDArray[np.bool_] = np.log(1.0 - rng.random(log_ratio.shape)) < log_ratio
+    # Which chain comes to each place.
+    sources = np.arange(rungs * count).reshape(rungs, count)
     pairs, movers = np.nonzero(swap)
-    hot = chains[lower[pairs], movers]
-    chains[lower[pairs], movers] = chains[lower[pairs] + 1, movers]
-    chains[lower[pairs] + 1, movers] = hot
+    sources[lower[pairs], movers] += count
+    sources[lower[pairs] + 1, movers] -= count
+    chains[...] = reshape(rows(stepped, sources.ravel()), chains.shape)
     return swap
 
 
@@ -97,15 +98,16 @@ def climb(chains: Chains, betas: Reals, steps: int, step: Step) -> tuple[Chains,
     tuple
         The chains, the rung of each, and the weights g, shape (R,).
     """
-    left = chains.copy()
-    rungs = np.arange(len(chains)) % len(betas)
+    left, total = copied(chains), chains.shape[0]
+    rungs = np.arange(total) % len(betas)
     means = np.zeros(len(betas))
     for rung, beta in enumerate(betas):
         for taken in range(steps):
-            chains, energies = step(chains, np.full(len(chains), beta))
+            chains, energies = step(chains, np.full(total, beta))
             if taken >= steps // 2:
                 means[rung] += energies.mean() / (steps - steps // 2)
-        left[rungs == rung] = chains[rungs == rung]
+        here = Place.of(chains).put((rungs == rung)[:, np.newaxis])
+        left = namespace(chains).where(here, chains, left)
     areas = np.diff(betas) * (means[:-1] + means[1:]) / 2
     return left, rungs, np.concatenate([[0.0], np.cumsum(areas)])
 
@@ -148,7 +150,7 @@ def temperature_step(
     exponents = weights - np.outer(energies, betas)
     law: Reals = np.exp(exponents - exponents.max(axis=1, keepdims=True))
     law /= law.sum(axis=1, keepdims=True)
-    points = rng.random((len(chains), 1))
+    points = rng.random((len(law), 1))
     rungs[:] = (law.cumsum(axis=1)[:, :-1] < points).sum(axis=1)
     return law
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 
 REAL = (int, float, np.integer, np.floating)
@@ -69,7 +70,7 @@ def generator(seed: Seed, stream: int = SAMPLING) -> np.random.Generator:
 def rectangular(name: str, values: Any) -> npt.NDArray[Any]:
     """Return ``values`` as a numeric array; ragged or non-numeric input is refused."""
     try:
-        array = np.asarray(values)
+        array = np.asarray(to_numpy(values))
     except ValueError as error:
         raise InvalidDataError(f"{name} is ragged: every row must have the same length ({error})") from error
     if array.dtype == object or array.dtype.kind not in "biuf":

@@ -108,17 +108,18 @@ def test_sweeps_do_not_depend_on_the_number_of_threads(rows: int, low: int, high
             np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("couplings", ["bipartite", "patterns"])
+@pytest.mark.parametrize("couplings", ["bipartite", "patterns", "clamped patterns"])
 def test_energies_are_those_of_the_states_it_returns(couplings: str) -> None:
     rng = np.random.default_rng(2)
     model = (
         ri.RBM(5, 7, seed=1, weight_std=1.0)
         if couplings == "bipartite"
-        else ri.PatternRBM(5, 7, 3, seed=1, biases="free")
+        else ri.PatternRBM(5, 7, 2, seed=1, amplitude=0.8, biases="free" if couplings == "patterns" else True)
     )
     for name in model.bias_names:
         model.parameters[name][...] = rng.normal(size=model.parameters[name].shape)
     up, down = model.layer_fields()
+    assert len(up.matrices) == (1 if couplings == "bipartite" else 2)
     energies = np.empty(40)
     states = block_sweeps(up, down, model.random_chains(40, rng), np.ones(2), rng, energies=energies)
     np.testing.assert_allclose(energies, model.problem().energies(np.hstack(states)), rtol=1e-5, atol=1e-5)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rapid_ising.arrays import Place, is_numpy, namespace, to_numpy
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.typing import Indices, Reals, States
+from rapid_ising.typing import Floats, Indices, Reals, States
 
 BLOCK = 2**16
 """Entries of one block of work: half a megabyte, which stays in the cache."""
@@ -29,11 +30,18 @@ def spin_states(num_spins: int, indices: Indices) -> Reals:
     return np.where(bits == 1, 1.0, -1.0)
 
 
-def log_2cosh_sums(values: Reals) -> Reals:
+def log_2cosh_sums(values: Floats) -> Reals:
     """Return sum_a log 2 cosh(x_a) of each row, without overflow; one exponential an entry.
 
     The factors 1 + exp(-2|x|) lie in (1, 2], so 512 of them are multiplied before one logarithm.
     """
+    if not is_numpy(values):
+        # Entries in their own type, sums in the widest that the device has.
+        xp, widest = namespace(values), Place.of(values).wide()
+        size = xp.abs(values)
+        sums = xp.sum(size, axis=1, dtype=widest)
+        sums += xp.sum(xp.log1p(xp.exp(-2.0 * size)), axis=1, dtype=widest)
+        return np.asarray(to_numpy(sums), np.float64)
     size = np.abs(values)
     total: Reals = size.sum(axis=1)
     factors = np.exp(np.multiply(size, -2.0, out=size), out=size)

@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, UnknownNameError
 from rapid_ising.evaluation.annealing_path import AnnealingPath, StatePath, annealing_path
@@ -203,7 +204,7 @@ def forward_run(
         log_weights=log_weights,
         betas=path.beta * fractions,
         base=base,
-        states=visible.astype(np.int8),
+        states=to_numpy(visible).astype(np.int8),
         log_partitions=curve[:, 0].copy() if uniform else None,
         standard_errors=curve[:, 1].copy() if uniform else None,
     )
@@ -306,11 +307,13 @@ def reverse_annealed_importance(
     rng = generator(seed)
     visible: Floats
     if samples is None:
-        visible = forward.states[_resampled(forward.log_weights, count, rng)].astype(model.dtype)
+        drawn = forward.states[_resampled(forward.log_weights, count, rng)].astype(model.dtype)
+        visible = model.place.put(drawn)
         path.equilibrate(visible, steps, rng, limit)
     else:
-        visible = spins("samples", samples, len(model.carried)).astype(model.dtype)
-        positive_integer("the number of samples", len(visible), minimum=2)
+        given = spins("samples", samples, len(model.carried)).astype(model.dtype)
+        positive_integer("the number of samples", len(given), minimum=2)
+        visible = model.place.put(given)
     fractions = forward.betas / forward.beta
     *_, log_weights = path.anneal(visible, fractions[::-1], rng, limit)
     return AISEstimate(
@@ -319,7 +322,7 @@ def reverse_annealed_importance(
         log_weights=log_weights,
         betas=forward.betas,
         base=forward.base,
-        states=visible.astype(np.int8),
+        states=to_numpy(visible).astype(np.int8),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import to_numpy, widened
 from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidParameterError
@@ -22,6 +23,8 @@ from rapid_ising.typing import Floats, Reals
 
 BLOCK = 2**15
 """Spins of one layer that are drawn at once: a quarter of a megabyte in float64, which stays in the cache."""
+DEVICE_BLOCK = 2**24
+"""The same of arrays of another library, whose device wants much work at once: 64 megabytes in float32."""
 PILOT_CHAINS = 100
 """Chains of the short run that the steps are measured with."""
 PILOT_STEPS = 20_000
@@ -37,6 +40,8 @@ class Path(ABC, Generic[Prepared]):
 
     width: int
     """The spins that are drawn together in a step, for the size of blocks."""
+    block: int = BLOCK
+    """The spins of one layer that are drawn at once."""
 
     @property
     @abstractmethod
@@ -67,19 +72,20 @@ class Path(ABC, Generic[Prepared]):
         What a state needs is computed once, for its weight and for its step. What is yielded is one array,
         which changes.
         """
-        log_weights = np.zeros(len(states))
+        log_weights = np.zeros(states.shape[0])
         for t, u in itertools.pairwise(fractions.tolist()):
-            for rows in self._blocks(len(states), deadline):
-                prepared = self.prepare(states[rows])
-                log_weights[rows] += self.increments(states[rows], prepared, t, u)
-                states[rows] = self.step(prepared, u, rng)
+            for rows in self._blocks(states.shape[0], deadline):
+                here = states[rows, :]
+                prepared = self.prepare(here)
+                log_weights[rows] += self.increments(here, prepared, t, u)
+                states[rows, :] = self.step(prepared, u, rng)
             yield log_weights
 
     def equilibrate(self, states: Floats, steps: int, rng: np.random.Generator, deadline: Deadline) -> None:
         """Take Gibbs steps of the model itself, in place."""
         for _ in range(steps):
-            for rows in self._blocks(len(states), deadline):
-                states[rows] = self.step(self.prepare(states[rows]), 1.0, rng)
+            for rows in self._blocks(states.shape[0], deadline):
+                states[rows, :] = self.step(self.prepare(states[rows, :]), 1.0, rng)
 
     def even_fractions(self, count: int, rng: np.random.Generator, deadline: Deadline) -> Reals:
         r"""Return ``count`` + 1 fractions from 0 to 1 with the same spread of log-weights between any two.
@@ -118,10 +124,10 @@ class Path(ABC, Generic[Prepared]):
         return np.interp(np.linspace(0.0, lengths[-1], count + 1), lengths, times)
 
     def _blocks(self, chains: int, deadline: Deadline) -> Iterator[slice]:
-        size = max(1, BLOCK // self.width)
+        size = max(1, self.block // self.width)
         for start in range(0, chains, size):
             deadline.check(WHO)
-            yield slice(start, start + size)
+            yield slice(start, min(start + size, chains))
 
 
 @final
@@ -154,9 +160,18 @@ class AnnealingPath(Path[Floats]):
         self.model = model
         self.beta = beta
         self.base = base
-        biases = np.zeros(model.n_visible) if model.biases is None else model.biases.astype(np.float64)
-        self._slope: Reals = beta * biases - base
+        biases = np.zeros(model.n_visible) if model.biases is None else to_numpy(model.biases)
+        slope: Reals = beta * biases.astype(np.float64) - base
+        self._slope, self._base = (self._beside_chains(values) for values in (slope, base))
         self.width = max(model.n_visible, model.n_hidden)
+        if not model.place.is_numpy:
+            self.block = DEVICE_BLOCK
+
+    def _beside_chains(self, values: Reals) -> Floats:
+        """Return numbers where the chains are; NumPy's stay in float64."""
+        place = self.model.place
+        here: Floats = values if place.is_numpy else place.put(values.astype(self.model.dtype))
+        return here
 
     @property
     def log_base(self) -> float:  # noqa: D102
@@ -169,12 +184,12 @@ class AnnealingPath(Path[Floats]):
 
     def draw(self, chains: int, rng: np.random.Generator) -> Floats:  # noqa: D102
         fields = np.broadcast_to(-self.base, (chains, self.model.n_visible))
-        return sample_spins(fields.astype(self.model.dtype), 1.0, rng)
+        return sample_spins(self.model.place.put(fields.astype(self.model.dtype)), 1.0, rng)
 
     def increments(self, states: Floats, prepared: Floats, t: float, u: float) -> Reals:
         """Return log p*_u(v) - log p*_t(v) of each state, given its hidden fields x(v)."""
-        fields = prepared.astype(np.float64)
-        change: Reals = (u - t) * (states @ self._slope)
+        fields = widened(prepared)
+        change: Reals = (u - t) * to_numpy(states @ self._slope).astype(np.float64)
         change += log_2cosh_sums(u * self.beta * fields)
         change -= log_2cosh_sums(t * self.beta * fields)
         return change
@@ -188,7 +203,7 @@ class AnnealingPath(Path[Floats]):
         hidden = sample_spins(-prepared, scale, rng)
         fields = self.model.visible_fields(hidden)
         fields *= scale
-        fields += (1 - t) * self.base
+        fields += (1 - t) * self._base
         return sample_spins(-fields, 1.0, rng)
 
 

@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import to_numpy, widened
 from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration import enumeration_work, log_2cosh_sums
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
@@ -186,11 +187,12 @@ class _MeanLogWeights:
 
 def _two_layer_means(model: TwoLayerModel, rows: States, betas: Sequence[float]) -> Reals:
     """Return the mean over images of beta b v + sum_a log 2 cosh(beta x_a(v)) at each beta."""
-    linear = 0.0 if model.biases is None else float(rows.sum(axis=0) @ model.biases.astype(np.float64))
+    biases = to_numpy(model.biases)
+    linear = 0.0 if biases is None else float(rows.sum(axis=0) @ biases.astype(np.float64))
     totals = np.array(betas) * linear
     size = max(1, BLOCK // model.n_hidden)
     for start in range(0, len(rows), size):
-        fields = model.hidden_fields(rows[start : start + size].astype(model.dtype)).astype(np.float64)
+        fields = widened(model.hidden_fields(rows[start : start + size].astype(model.dtype)))
         totals += [float(log_2cosh_sums(beta * fields).sum()) for beta in betas]
     means: Reals = totals / len(rows)
     return means

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidDataError
 from rapid_ising.models.base import Model
@@ -113,7 +114,7 @@ def _log_conditionals(model: TwoLayerModel, rows: States, pixels: npt.NDArray[np
     from rapid_ising.kernels.layer_sums import layer_sums
 
     visible = rows.astype(model.dtype)
-    fields = model.hidden_fields(visible).astype(np.float64)
+    fields = to_numpy(model.hidden_fields(visible)).astype(np.float64)
     columns = _weight_columns(model, pixels)
     # Both signs of a flip for every image: twice the work, and no exponential for each image and pixel.
     flipped, _ = layer_sums(np.vstack([-2 * columns, 2 * columns]), fields, beta)
@@ -121,7 +122,7 @@ def _log_conditionals(model: TwoLayerModel, rows: States, pixels: npt.NDArray[np
     change = np.where(up, flipped[:, : len(pixels)], flipped[:, len(pixels) :])
     change -= log_2cosh_sums(beta * fields)[:, None]
     if model.biases is not None:
-        change -= 2 * beta * rows[:, pixels] * model.biases[pixels].astype(np.float64)
+        change -= 2 * beta * rows[:, pixels] * to_numpy(model.biases)[pixels].astype(np.float64)
     # change = beta F(v) - beta F(v^(i)).
     conditionals: Reals = -np.logaddexp(0.0, change)
     return conditionals
@@ -131,6 +132,6 @@ def _weight_columns(model: TwoLayerModel, pixels: npt.NDArray[np.intp]) -> Reals
     """Return the columns W_i of the weights as rows, shape (pixels, H)."""
     ones: Floats = np.zeros((len(pixels) + 1, model.n_visible), model.dtype)
     ones[np.arange(len(pixels)), pixels] = 1
-    fields = model.hidden_fields(ones).astype(np.float64)
+    fields = to_numpy(model.hidden_fields(ones)).astype(np.float64)
     columns: Reals = fields[:-1] - fields[-1]
     return columns

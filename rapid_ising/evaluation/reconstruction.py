@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import rows as rows_of
+from rapid_ising.arrays import to_numpy
 from rapid_ising.datasets.dataset import image_shape
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.models.base import Model, known_pixels, starting_values
@@ -109,10 +111,11 @@ def hamming_distance(
     total = len(truth) * positive_integer("tries", tries)
     rng = generator(seed)
     corrupted = np.where(known, truth, starting_values(unknown, model.n_visible)).astype(model.dtype)
+    starts = model.place.put(corrupted)
     wrong = 0
     size = max(1, BLOCK // (model.n_visible + model.n_hidden))
     for start in range(0, total, size):
         image = np.arange(start, min(start + size, total)) % len(truth)
-        chains = model.gibbs_step(model.chains_at(corrupted[image]), inverse, rng, count)
-        wrong += int(np.count_nonzero(chains[:, : model.n_visible] != truth[image]))
+        chains = model.gibbs_step(model.chains_at(rows_of(starts, image)), inverse, rng, count)
+        wrong += int(np.count_nonzero(to_numpy(chains)[:, : model.n_visible] != truth[image]))
     return wrong / (total * model.n_visible)

@@ -6,7 +6,7 @@ import os
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 import dimod
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dimod.core.sampler import Sampler
 
 from rapid_ising import storage
+from rapid_ising.arrays import NUMPY, Device, Place, all_finite, to_numpy
 from rapid_ising.backend import Backend
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
 from rapid_ising.ising import IsingModel
@@ -149,6 +150,51 @@ class Model(ABC):
         """Return the arguments that make a model of this shape, as JSON values."""
 
     @property
+    def place(self) -> Place:
+        """Where its parameters lie, and its chains are drawn."""
+        return Place.of(next(iter(self.parameters.values())))
+
+    def to(self, device: Device) -> Self:
+        """Move the parameters, and with them all work, to another library of arrays or device.
+
+        Parameters
+        ----------
+        device
+            "cpu" for NumPy, the default; another name, such as "cuda", for PyTorch on that device; or the
+            namespace of a library whose arrays follow the array API standard and change in place.
+
+        Returns
+        -------
+        Model
+            This model. Optimizers and chains of a training follow at its next update; files are NumPy's.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such device here, or the model has not two layers: such draw their spins in
+            compiled loops.
+        MissingDependencyError
+            If PyTorch is needed and not installed.
+        """
+        if Place.named(device) != NUMPY:
+            raise InvalidParameterError(
+                f"a {type(self).__name__} draws its spins in compiled loops, on the CPU alone: leave device "
+                "out, or take an RBM or a PatternRBM, whose layers are drawn on any device"
+            )
+        return self
+
+    def numpy_parameters(self) -> dict[str, Floats]:
+        """Return the parameters as NumPy's arrays: themselves where they are, else copies."""
+        return {name: to_numpy(array) for name, array in self.parameters.items()}
+
+    def set_parameters(self, arrays: Mapping[str, npt.ArrayLike]) -> None:
+        """Replace the entries of some parameters, in place, by numbers of any place."""
+        place = self.place
+        for name, array in arrays.items():
+            values = np.asarray(to_numpy(array), self.dtype)
+            self.parameters[name][...] = place.put(values)
+
+    @property
     def linear_names(self) -> tuple[str, ...]:
         """The parameters that are factors of the energy: all of them where weights and biases are free."""
         return tuple(self.parameters)
@@ -166,9 +212,10 @@ class Model(ABC):
         """
         factor = finite("beta", beta, minimum=0, exclusive=True)
         with np.errstate(all="ignore"):
-            scaled = {name: self.parameters[name] * self.dtype.type(factor) for name in self.linear_names}
-        whole = all(np.isfinite(array).all() for array in scaled.values())
-        if not whole or not self.dtype.type(factor):
+            rounded = float(self.dtype.type(factor))
+            scaled = {name: rounded * self.parameters[name] for name in self.linear_names}
+            whole = all(all_finite(array) for array in scaled.values())
+        if not whole or not rounded:
             raise InvalidParameterError(f"beta = {factor:g} takes the parameters out of {self.dtype.name}")
         for name, array in scaled.items():
             self.parameters[name][...] = array
@@ -180,13 +227,14 @@ class Model(ABC):
 
     def chains_at(self, visible: Floats) -> Floats:
         """Return chains at visible states, their hidden spins not known yet, that is 0."""
-        hidden = np.zeros((len(visible), len(self.carried) - self.n_visible), visible.dtype)
-        return np.hstack([visible, hidden])
+        hidden = len(self.carried) - self.n_visible
+        return np.hstack([visible, np.zeros((len(visible), hidden), visible.dtype)]) if hidden else visible
 
     def random_chains(self, count: int | tuple[int, ...], rng: np.random.Generator) -> Floats:
         """Return chains of even spins, shape (count, C); ``count`` may have several dimensions."""
         shape = (count,) if isinstance(count, int) else count
-        return (2 * rng.integers(2, size=(*shape, len(self.carried))) - 1).astype(self.dtype)
+        drawn = (2 * rng.integers(2, size=(*shape, len(self.carried))) - 1).astype(self.dtype)
+        return cast(Floats, self.place.put(drawn))
 
     def __repr__(self) -> str:
         # The edges of a graph are too many to be shown.
@@ -304,14 +352,14 @@ class Model(ABC):
             return images
         count = positive_integer("steps", steps)
         chains = self.gibbs_step(self.chains_at(start), inverse, rng, count, known)
-        return chains[:, : self.n_visible].astype(np.int8)
+        return np.asarray(to_numpy(chains)[:, : self.n_visible], np.int8)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file."""
         storage.write(
             path,
             KIND,
-            self.parameters,
+            self.numpy_parameters(),
             {"model": self.name, "config": self.config(), "temperature": self.temperature},
         )
 
@@ -322,13 +370,12 @@ class Model(ABC):
                 f"{source} has parameters {sorted(arrays)} where this model has {sorted(self.parameters)}"
             )
         for name, array in self.parameters.items():
-            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
+            if arrays[name].shape != tuple(array.shape) or arrays[name].dtype != self.dtype:
                 raise CheckpointError(
                     f"{source} has {name} of {arrays[name].shape} {arrays[name].dtype} where this model has "
-                    f"{array.shape} {array.dtype}: it belongs to another model"
+                    f"{tuple(array.shape)} {self.dtype}: it belongs to another model"
                 )
-        for name, array in self.parameters.items():
-            array[...] = arrays[name]
+        self.set_parameters(arrays)
 
 
 def rows_of(answer: dimod.SampleSet) -> States:

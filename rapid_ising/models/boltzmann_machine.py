@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device
 from rapid_ising.couplings import SPARSE_BELOW, Dense, Sparse
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
@@ -44,6 +45,8 @@ class BoltzmannMachine(GraphModel):
         Sweeps over the hidden spins from unknown ones, with the data held, that make the positive phase.
     dtype
         float32 or float64.
+    device
+        "cpu" alone: see ``to``.
 
     Raises
     ------
@@ -67,7 +70,9 @@ class BoltzmannMachine(GraphModel):
         weight_std: float = 0.01,
         positive_sweeps: int = 10,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
+        self.to(device)
         spins, self.edges = _spins_and_edges(graph)
         self._set_spins(spins, n_visible, positive_sweeps)
         self.weight_std = finite("weight_std", weight_std, minimum=0)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.models.base import Model
 from rapid_ising.models.pattern_rbm import PatternRBM
@@ -72,7 +73,7 @@ def start_from_data(model: Model, images: npt.ArrayLike, *, gain: float = 0.5, s
             f"a {type(model).__name__} has no start at the data: an RBM and a PatternRBM have"
         )
     if "visible_biases" in model.parameters:
-        model.parameters["visible_biases"][...] = np.arctanh(means)
+        model.set_parameters({"visible_biases": np.arctanh(means)})
     model.temperature = 1.0
 
 
@@ -94,8 +95,8 @@ def _start_patterns(model: PatternRBM, rows: Reals, gain: float, rng: np.random.
     sizes = np.linalg.norm(directions, axis=1)
     orthonormal = np.linalg.qr(rng.normal(size=(hidden, count)))[0].T
     shared = np.sqrt(math.sqrt(count) * strengths * sizes)[:, np.newaxis]
-    model.visible_patterns[...] = shared * directions / sizes[:, np.newaxis]
-    model.hidden_patterns[...] = shared * orthonormal
+    visible = shared * directions / sizes[:, np.newaxis]
+    model.set_parameters({"visible_patterns": visible, "hidden_patterns": shared * orthonormal})
     model.scale = 1.0
     if free:
-        model.parameters["hidden_biases"][...] = -(means @ model.weights.T)
+        model.set_parameters({"hidden_biases": -(means @ to_numpy(model.weights).T)})

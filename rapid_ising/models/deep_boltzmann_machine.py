@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device
 from rapid_ising.couplings import Layered
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
@@ -39,6 +40,8 @@ class DeepBoltzmannMachine(LayeredModel):
         Gibbs steps of the hidden layers from unknown ones, with the data held, that make the positive phase.
     dtype
         float32 or float64.
+    device
+        "cpu" alone: see ``to``.
 
     Examples
     --------
@@ -57,7 +60,9 @@ class DeepBoltzmannMachine(LayeredModel):
         weight_std: float = 0.01,
         positive_sweeps: int = 10,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
+        self.to(device)
         self._set_sizes(sizes, positive_sweeps)
         self.weight_std = finite("weight_std", weight_std, minimum=0)
         self.dtype = float_type(dtype)

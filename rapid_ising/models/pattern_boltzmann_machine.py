@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device
 from rapid_ising.couplings import Patterns
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
@@ -53,6 +54,8 @@ class PatternBoltzmannMachine(PatternModel, GraphModel):
         Sweeps over the hidden spins from unknown ones, with the data held, that make the positive phase.
     dtype
         float32 or float64.
+    device
+        "cpu" alone: see ``to``.
 
     Examples
     --------
@@ -76,7 +79,9 @@ class PatternBoltzmannMachine(PatternModel, GraphModel):
         biases: bool = False,
         positive_sweeps: int = 10,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
+        self.to(device)
         self._set_spins(positive_integer("n_spins", n_spins), n_visible, positive_sweeps)
         self.dtype = float_type(dtype)
         self._set_patterns(

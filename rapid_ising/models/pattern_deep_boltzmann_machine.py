@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device
 from rapid_ising.couplings import Patterns
 from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import float_type
@@ -51,6 +52,8 @@ class PatternDeepBoltzmannMachine(PatternModel, LayeredModel):
         Gibbs steps of the hidden layers from unknown ones, with the data held, that make the positive phase.
     dtype
         float32 or float64.
+    device
+        "cpu" alone: see ``to``.
 
     Examples
     --------
@@ -73,7 +76,9 @@ class PatternDeepBoltzmannMachine(PatternModel, LayeredModel):
         biases: bool = False,
         positive_sweeps: int = 10,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
+        self.to(device)
         self._set_sizes(sizes, positive_sweeps)
         self.dtype = float_type(dtype)
         self._set_patterns(

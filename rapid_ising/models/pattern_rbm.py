@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device, concatenated, dot, outer, signs
 from rapid_ising.couplings import Patterns
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
@@ -59,6 +60,8 @@ class PatternRBM(PatternModel, TwoLayerModel):
         False, True or "clamped" for clamped spins, or "free".
     dtype
         float32 or float64.
+    device
+        Where parameters lie and spins are drawn: see ``to``.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class PatternRBM(PatternModel, TwoLayerModel):
         learn_scale: bool = False,
         biases: bool | Literal["clamped", "free"] = False,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
         self.n_visible = positive_integer("n_visible", n_visible)
         self.n_hidden = positive_integer("n_hidden", n_hidden)
@@ -100,6 +104,7 @@ class PatternRBM(PatternModel, TwoLayerModel):
             self.bias_names = ("visible_biases", "hidden_biases")
             for name, size in zip(self.bias_names, self.layers, strict=True):
                 self.parameters[name] = np.zeros(size, self.dtype)
+        self.to(device)
 
     @property
     def linear_names(self) -> tuple[str, ...]:
@@ -134,9 +139,8 @@ class PatternRBM(PatternModel, TwoLayerModel):
         their negatives, (2K, V).
         """
         if self.bias_names:
-            hidden = np.copysign(1, self.hidden_patterns)
-            relaxed: Floats = np.copysign(1, self.visible_fields(np.vstack([hidden, -hidden])))
-            return relaxed
+            hidden = signs(self.hidden_patterns)
+            return signs(self.visible_fields(concatenated([hidden, -hidden])))
         return self._signs(self.visible_patterns, "visible_clamp")
 
     @property
@@ -149,9 +153,9 @@ class PatternRBM(PatternModel, TwoLayerModel):
         v, h, k = self.n_visible, self.n_hidden, self.n_patterns
         clamps = [self.parameters.get(name) for name in ("visible_clamp", "hidden_clamp")]
         biases = [-self.parameters[name] for name in self.bias_names] or [
-            np.zeros(size, self.dtype) for size in self.layers
+            self.place.put(np.zeros(size, self.dtype)) for size in self.layers
         ]
-        gain = -float(self.factor)
+        gain = -self.factor
         if 2 * states * (k * (v + h) - v * h) > k * v * h:
             # The weights without their factor, which comes last.
             formed = self.visible_patterns.T @ self.hidden_patterns
@@ -174,7 +178,8 @@ class PatternRBM(PatternModel, TwoLayerModel):
         """
         visible = positive.onto_less(negative, self.hidden_patterns, 1, 0)
         hidden = positive.onto_less(negative, self.visible_patterns, 0, 1)
-        total = float(np.vdot(self.visible_patterns, visible)) if self.learn_scale else 0.0
+        # A sum over pairs that only the scale's gradient needs: on a device it would be waited for.
+        total = dot(self.visible_patterns, visible) if self.learn_scale else 0.0
         factor = self.factor
         clamps: dict[str, Floats] = {}
         for layer, name in enumerate(self.bias_names):
@@ -185,10 +190,10 @@ class PatternRBM(PatternModel, TwoLayerModel):
             to_hidden = self.hidden_patterns @ means[1]
             to_visible = self.visible_patterns @ means[0]
             u, w = self.parameters["visible_clamp"], self.parameters["hidden_clamp"]
-            visible = visible + np.outer(w, means[0])
-            hidden = hidden + np.outer(u, means[1])
+            visible = visible + outer(w, means[0])
+            hidden = hidden + outer(u, means[1])
             clamps = {"visible_clamp": factor * to_hidden, "hidden_clamp": factor * to_visible}
-            total += float(u @ to_hidden + w @ to_visible)
+            total += float(u @ to_hidden + w @ to_visible) if self.learn_scale else 0.0
         visible *= factor
         hidden *= factor
         gradient = {"visible_patterns": visible, "hidden_patterns": hidden}
@@ -203,8 +208,8 @@ class PatternRBM(PatternModel, TwoLayerModel):
         moved = dict(gradient)
         for layer, name in enumerate(("visible_patterns", "hidden_patterns")):
             other = 1 - layer
-            taken = np.outer(onto_offsets[other], changes[layer])
-            taken += np.outer(onto_changes[other], offsets[layer])
+            taken = outer(onto_offsets[other], changes[layer])
+            taken += outer(onto_changes[other], offsets[layer])
             moved[name] = gradient[name] - self.factor * taken
         if self.learn_scale:
             total = sum(float(onto_offsets[i] @ onto_changes[1 - i]) for i in (0, 1))
@@ -219,16 +224,16 @@ class PatternRBM(PatternModel, TwoLayerModel):
         ]
 
     def problem(self) -> IsingModel:  # noqa: D102
-        patterns = np.hstack([self.visible_patterns, self.hidden_patterns])
-        couplings = Patterns(patterns, -float(self.factor), (self.n_visible, self.n_hidden))
+        own = self.numpy_parameters()
+        visible, hidden = own["visible_patterns"], own["hidden_patterns"]
+        patterns = np.hstack([visible, hidden])
+        couplings = Patterns(patterns, -self.factor, (self.n_visible, self.n_hidden))
         fields = np.zeros(patterns.shape[1], self.dtype)
         if "visible_clamp" in self.parameters:
-            clamps = self.parameters["hidden_clamp"], self.parameters["visible_clamp"]
-            fields = -self.factor * np.concatenate(
-                [clamps[0] @ self.visible_patterns, clamps[1] @ self.hidden_patterns]
-            )
+            biases = [own["hidden_clamp"] @ visible, own["visible_clamp"] @ hidden]
+            fields = -self.factor * np.concatenate(biases)
         if self.bias_names:
-            fields = -np.concatenate([self.parameters[name] for name in self.bias_names])
+            fields = -np.concatenate([own[name] for name in self.bias_names])
         return IsingModel(fields, couplings)
 
     def config(self) -> dict[str, Any]:  # noqa: D102

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rapid_ising.arrays import signs as signs_of
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models.base import Model
 from rapid_ising.typing import Floats
@@ -72,9 +73,9 @@ class PatternModel(Model):
         self.parameters["scale"][0] = finite("scale", value)
 
     @property
-    def factor(self) -> Any:
-        """The factor s / sqrt K of every coupling, in the type of the parameters."""
-        return self.dtype.type(self.scale / math.sqrt(self.n_patterns))
+    def factor(self) -> float:
+        """The factor s / sqrt K of every coupling, rounded to the type of the parameters."""
+        return float(self.dtype.type(self.scale / math.sqrt(self.n_patterns)))
 
     @property
     def linear_names(self) -> tuple[str, ...]:
@@ -83,16 +84,16 @@ class PatternModel(Model):
 
     def _signs(self, patterns: Floats, clamp: str) -> Floats:
         """Return patterns as states, with the signs that make the clamped spin +1."""
-        signs: Floats = np.copysign(1, patterns)
+        signs = signs_of(patterns)
         if clamp in self.clamp_names:
-            signs *= np.copysign(1, self.parameters[clamp])[:, None]
+            signs *= signs_of(self.parameters[clamp])[:, None]
         return signs
 
     def _scale_gradient(self, total: float) -> dict[str, Floats]:
         """Return the gradient in s, of which ``total`` is the sum over pairs of patterns and averages."""
         if not self.learn_scale:
             return {}
-        return {"scale": np.array([total / math.sqrt(self.n_patterns)], self.dtype)}
+        return {"scale": self.place.put(np.array([total / math.sqrt(self.n_patterns)], self.dtype))}
 
     def _pattern_config(self) -> dict[str, Any]:
         """Return the arguments that all pattern machines take."""

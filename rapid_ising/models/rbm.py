@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device, outer
 from rapid_ising.couplings import Bipartite
 from rapid_ising.ising import IsingModel
 from rapid_ising.layer_fields import LayerFields
@@ -36,6 +37,8 @@ class RBM(TwoLayerModel):
         The standard deviation of the weights at the start; biases start at 0.
     dtype
         float32 or float64.
+    device
+        Where parameters lie and spins are drawn: see ``to``.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class RBM(TwoLayerModel):
         seed: Seed = None,
         weight_std: float = 0.01,
         dtype: npt.DTypeLike = np.float32,
+        device: Device = "cpu",
     ) -> None:
         self.n_visible = positive_integer("n_visible", n_visible)
         self.n_hidden = positive_integer("n_hidden", n_hidden)
@@ -65,6 +69,7 @@ class RBM(TwoLayerModel):
             "visible_biases": np.zeros(self.n_visible, self.dtype),
             "hidden_biases": np.zeros(self.n_hidden, self.dtype),
         }
+        self.to(device)
 
     @property
     def weights(self) -> Floats:
@@ -85,16 +90,16 @@ class RBM(TwoLayerModel):
 
     def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:  # noqa: D102
         visible, hidden = (gradient[name] for name in self.bias_names)
-        block = gradient["weights"] - np.outer(offsets[1], visible)
-        block -= np.outer(hidden, offsets[0])
+        block = gradient["weights"] - outer(offsets[1], visible)
+        block -= outer(hidden, offsets[0])
         return {**gradient, "weights": block}
 
     def pulls(self, layers: Sequence[Floats]) -> list[Floats]:  # noqa: D102
         return [layers[1] @ self.weights, self.weights @ layers[0]]
 
     def problem(self) -> IsingModel:  # noqa: D102
-        fields = -np.concatenate([self.parameters["visible_biases"], self.parameters["hidden_biases"]])
-        return IsingModel(fields, Bipartite(-self.weights.T))
+        weights, visible, hidden = self.numpy_parameters().values()
+        return IsingModel(-np.concatenate([visible, hidden]), Bipartite(-weights.T))
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {

@@ -5,6 +5,7 @@ The spins are in layers, numbered from the visible one, 0. A machine on a graph 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import final
 
 import numpy as np
 
+from rapid_ising.arrays import beside, concatenated, namespace, zeros_like
 from rapid_ising.layer_fields import product
 from rapid_ising.typing import Floats, Indices
 
@@ -77,11 +79,11 @@ class SampleStatistics(Statistics):
         self, layers: Sequence[Floats], divisor: int | None = None, weights: Floats | None = None
     ) -> None:
         self._layers = layers
-        real = layers[0].dtype.type
-        self._share = real(1 / (len(layers[0]) if divisor is None else divisor))
+        self._share = 1 / (layers[0].shape[0] if divisor is None else divisor)
         self._weights: Floats | None = None
         if weights is not None:
-            self._weights = (len(weights) * weights / weights.sum()).astype(real)[:, np.newaxis]
+            relative = len(weights) * weights / weights.sum()
+            self._weights = beside(relative[:, np.newaxis], layers[0])
 
     def weighted(self, weights: Floats) -> SampleStatistics:
         """Return the averages over the same rows with weights, shape (n,)."""
@@ -92,7 +94,8 @@ class SampleStatistics(Statistics):
         return rows if self._weights is None else rows * self._weights
 
     def mean(self, layer: int) -> Floats:  # noqa: D102
-        mean: Floats = self._weighted(layer).sum(axis=0) * self._share
+        rows = self._weighted(layer)
+        mean: Floats = namespace(rows).sum(rows, axis=0) * self._share
         return mean
 
     def correlations(self, rows: int, columns: int) -> Floats:  # noqa: D102
@@ -107,14 +110,14 @@ class SampleStatistics(Statistics):
 
     def _both(self, other: SampleStatistics, source: int, target: int) -> tuple[Floats, Floats]:
         """Return two layers of the rows of both phases, the first layer by the share of each row."""
-        count = len(self._layers[source])
-        scaled = np.concatenate([self._weighted(source), other._weighted(source)])
-        scaled[:count] *= self._share
-        scaled[count:] *= -other._share
-        return scaled, np.concatenate([self._layers[target], other._layers[target]])
+        count = self._layers[source].shape[0]
+        scaled = concatenated([self._weighted(source), other._weighted(source)])
+        scaled[:count, :] *= self._share
+        scaled[count:, :] *= -other._share
+        return scaled, concatenated([self._layers[target], other._layers[target]])
 
     def onto_less(self, other: Statistics, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
-        few = self._layers[source].size + self._layers[target].size < FEW
+        few = sum(math.prod(self._layers[layer].shape) for layer in (source, target)) < FEW
         if not few or source == target or not isinstance(other, SampleStatistics):
             return super().onto_less(other, patterns, source, target)
         sources, targets = self._both(other, source, target)
@@ -159,7 +162,7 @@ class MomentStatistics(Statistics):
         self._pairs = pairs
         bounds = np.cumsum((0, *sizes))
         self._spins = [slice(int(low), int(high)) for low, high in pairwise(bounds)]
-        self._first = 0 if len(pairs) == len(means) else len(pairs)
+        self._first = 0 if pairs.shape[0] == means.shape[0] else pairs.shape[0]
 
     def mean(self, layer: int) -> Floats:  # noqa: D102
         return self._means[self._spins[layer]]
@@ -198,7 +201,7 @@ class MixedStatistics(Statistics):
 
 
 def _total(parts: Sequence[tuple[Floats, float]]) -> Floats:
-    total = np.zeros_like(parts[0][0])
+    total = zeros_like(parts[0][0])
     for values, share in parts:
-        total += values.dtype.type(share) * values
+        total += float(share) * values
     return total

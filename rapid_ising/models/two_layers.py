@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from rapid_ising.arrays import Device, Place, beside, is_numpy, namespace, signs, to_numpy, widened
 from rapid_ising.couplings import row_products
 from rapid_ising.enumeration import log_2cosh_sums
 from rapid_ising.errors import InvalidParameterError
@@ -33,13 +35,30 @@ class TwoLayerModel(Model):
         ``states`` is for how many states they will be worked out: a large number pays for preparations.
         """
 
+    def _here(self, states: Floats) -> Floats:
+        """Return states where the parameters lie, and there in their type: only NumPy mixes types."""
+        first = next(iter(self.parameters.values()))
+        if is_numpy(first) or not is_numpy(states):
+            here: Floats = self.place.put(states)
+            return here
+        return beside(states, first)
+
     def hidden_fields(self, visible: Floats) -> Floats:
         """Return x_a = c_a + sum_i W_ai v_i of each row, shape (n, H); <h_a> = tanh(beta x_a)."""
-        return np.negative(fields := self.layer_fields()[0].fields(visible), out=fields)
+        fields = self.layer_fields()[0].fields(self._here(visible))
+        fields *= -1.0
+        return fields
 
     def visible_fields(self, hidden: Floats) -> Floats:
         """Return y_i = b_i + sum_a W_ai h_a of each row, shape (n, V); <v_i> = tanh(beta y_i)."""
-        return np.negative(fields := self.layer_fields()[1].fields(hidden), out=fields)
+        fields = self.layer_fields()[1].fields(self._here(hidden))
+        fields *= -1.0
+        return fields
+
+    def to(self, device: Device) -> Self:  # noqa: D102
+        place = Place.named(device)
+        self.parameters = {name: place.put(array) for name, array in self.parameters.items()}
+        return self
 
     @property
     def biases(self) -> Floats | None:
@@ -55,7 +74,8 @@ class TwoLayerModel(Model):
         return (self.n_visible, self.n_hidden)
 
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
-        return SampleStatistics([chains, self.layer_fields(len(chains))[0].means(chains)], divisor)
+        states = self._here(chains)
+        return SampleStatistics([states, self.layer_fields(states.shape[0])[0].means(states)], divisor)
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
         return visible
@@ -65,18 +85,20 @@ class TwoLayerModel(Model):
     ) -> Floats:
         if not steps:
             return chains
-        up, down = self.layer_fields(steps * len(chains))
-        return block_sweeps(up, down, chains, np.full(steps, beta), rng, known)[0]
+        up, down = self.layer_fields(steps * chains.shape[0])
+        return block_sweeps(up, down, self._here(chains), np.full(steps, beta), rng, known)[0]
 
     def tempered_step(  # noqa: D102
         self, chains: Floats, beta: float | Reals, rng: np.random.Generator
     ) -> tuple[Floats, Reals]:
-        energies = np.empty(len(chains))
-        up, down = self.layer_fields(len(chains))
-        return block_sweeps(up, down, chains, np.array([beta]), rng, energies=energies)[0], energies
+        energies = np.empty(chains.shape[0])
+        up, down = self.layer_fields(chains.shape[0])
+        states = self._here(chains)
+        return block_sweeps(up, down, states, np.array([beta]), rng, energies=energies)[0], energies
 
     def relaxed(self, chains: Floats) -> States:  # noqa: D102
-        return np.hstack([chains, np.copysign(1, self.hidden_fields(chains))]).astype(np.int8)
+        hidden = signs(self.hidden_fields(chains))
+        return np.hstack([to_numpy(chains), to_numpy(hidden)]).astype(np.int8)
 
     def free_energy(self, visible: npt.ArrayLike, beta: float = 1.0) -> Reals:
         r"""Return the free energy of visible states, shape (n,), in float64.
@@ -85,12 +107,14 @@ class TwoLayerModel(Model):
 
         so that P(v) = exp(-beta F(v)) / Z. At beta = infinity it is the lowest energy over h.
         """
-        rows = spins("visible states", visible, self.n_visible).astype(self.dtype)
+        given = spins("visible states", visible, self.n_visible).astype(self.dtype)
         inverse = inverse_temperature(beta)
-        fields = self.hidden_fields(rows).astype(np.float64)
-        linear = np.zeros(len(rows)) if self.biases is None else (rows @ self.biases).astype(np.float64)
+        rows, biases = self._here(given), self.biases
+        fields = widened(self.hidden_fields(rows))
+        linear = np.zeros(len(given)) if biases is None else to_numpy(rows @ biases).astype(np.float64)
         if math.isinf(inverse):
-            lowest: Reals = -linear - np.abs(fields).sum(axis=1)
+            xp = namespace(fields)
+            lowest: Reals = -linear - to_numpy(xp.sum(abs(fields), axis=1, dtype=self.place.wide()))
             return lowest
         if inverse == 0:
             raise InvalidParameterError("the free energy has no limit at beta = 0")
@@ -100,9 +124,9 @@ class TwoLayerModel(Model):
     def energies(self, visible: Floats, hidden: Floats) -> Reals:
         """Return E(v, h) of pairs of rows, shape (n,), in float64."""
         # y_i v_i sums over both the couplings and the visible biases; c_a = x_a at v = 0.
-        energies = -row_products(self.visible_fields(hidden), visible)
-        constant = self.hidden_fields(np.zeros((1, self.n_visible), self.dtype))
-        energies -= (hidden @ constant[0]).astype(np.float64)
+        energies = -row_products(to_numpy(self.visible_fields(hidden)), to_numpy(visible))
+        constant = to_numpy(self.hidden_fields(np.zeros((1, self.n_visible), self.dtype)))
+        energies -= (to_numpy(hidden) @ constant[0]).astype(np.float64)
         return energies
 
 

@@ -37,7 +37,7 @@ class Snapshot:
     ) -> Snapshot:
         """Copy the state."""
         return cls(
-            {name: array.copy() for name, array in run.model.parameters.items()},
+            {name: array.copy() for name, array in run.model.numpy_parameters().items()},
             optimizer.state(),
             phase.state(),
             # Made anew at each look.
@@ -50,8 +50,7 @@ class Snapshot:
         self, run: TrainingRun, optimizer: Optimizer, phase: NegativePhase, rng: np.random.Generator
     ) -> None:
         """Return model, optimizer, negative phase, random numbers and history to this state."""
-        for name, array in run.model.parameters.items():
-            array[...] = self.parameters[name]
+        run.model.set_parameters(self.parameters)
         optimizer.restore(self.optimizer)
         phase.restore(self.negative_phase)
         name = rng.bit_generator.state["bit_generator"]

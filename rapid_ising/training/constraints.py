@@ -7,6 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import is_numpy, namespace
 from rapid_ising.models import Model, pattern_model
 from rapid_ising.training.parts import as_part
 from rapid_ising.typing import Floats
@@ -50,7 +51,9 @@ class Signs(Constraint):
     def after_epoch(self, model: Model) -> None:
         """Replace each entry by its sign."""
         for patterns in _patterns(model):
-            np.copysign(1, np.where(patterns == 0, 1, patterns), out=patterns, casting="same_kind")
+            xp = namespace(patterns)
+            ones = xp.ones_like(patterns)
+            patterns[...] = xp.where(patterns < 0, -ones, ones)
 
 
 @final
@@ -68,7 +71,10 @@ class Clip(Constraint):
     def after_update(self, model: Model) -> None:
         """Clip each entry."""
         for patterns in _patterns(model):
-            np.clip(patterns, -self.limit, self.limit, out=patterns)
+            if is_numpy(patterns):
+                np.clip(patterns, -self.limit, self.limit, out=patterns)
+            else:
+                patterns[...] = namespace(patterns).clip(patterns, -self.limit, self.limit)
 
 
 def _patterns(model: Model) -> list[Floats]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
+from rapid_ising.arrays import Place, is_numpy, namespace, to_numpy, zeros_like
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.training.parts import as_part
 from rapid_ising.training.schedules import Constant, Schedule
@@ -108,19 +109,23 @@ class SGD(Optimizer):
         for name, slope in gradient.items():
             theta = parameters[name]
             if self.decay:
-                slope = slope - theta.dtype.type(self.decay) * theta
+                slope = slope - self.decay * theta
             if self.momentum:
-                velocity = self._velocity.setdefault(name, np.zeros_like(theta))
-                velocity *= theta.dtype.type(self.momentum)
+                velocity = _remembered(self._velocity, name, theta)
+                velocity *= self.momentum
                 velocity += slope
                 slope = velocity
+            factor = rate * self.factors.get(name, 1.0)
+            if not is_numpy(theta):
+                theta += factor * slope
+                continue
             move = self._moves.get(name)
             if move is None or move.shape != theta.shape or move.dtype != theta.dtype:
                 move = self._moves[name] = np.empty_like(theta)
-            theta += np.multiply(slope, theta.dtype.type(rate * self.factors.get(name, 1.0)), out=move)
+            theta += np.multiply(slope, theta.dtype.type(factor), out=move)
 
     def state(self) -> Arrays:  # noqa: D102
-        return {f"velocity.{name}": array.copy() for name, array in self._velocity.items()}
+        return {f"velocity.{name}": np.array(to_numpy(array)) for name, array in self._velocity.items()}
 
     def restore(self, state: Arrays) -> None:  # noqa: D102
         self._velocity = {name.removeprefix("velocity."): array.copy() for name, array in state.items()}
@@ -196,21 +201,20 @@ class Adam(Optimizer):
         mean_share, square_share = 1 - self.mean_decay**t, 1 - self.square_decay**t
         for name, slope in gradient.items():
             theta = parameters[name]
-            real = theta.dtype.type
             if self.decay:
-                slope = slope - real(self.decay) * theta
-            mean = self._means.setdefault(name, np.zeros_like(theta))
-            square = self._squares.setdefault(name, np.zeros_like(theta))
-            mean += real(1 - self.mean_decay) * (slope - mean)
-            square += real(1 - self.square_decay) * (slope * slope - square)
-            theta += (
-                real(rate / mean_share) * mean / (np.sqrt(square / real(square_share)) + real(self.epsilon))
-            )
+                slope = slope - self.decay * theta
+            mean = _remembered(self._means, name, theta)
+            square = _remembered(self._squares, name, theta)
+            mean += (1 - self.mean_decay) * (slope - mean)
+            square += (1 - self.square_decay) * (slope * slope - square)
+            root = namespace(theta).sqrt(square / square_share)
+            theta += rate / mean_share * mean / (root + self.epsilon)
 
     def state(self) -> Arrays:  # noqa: D102
         steps: dict[str, Any] = {"steps": np.array([self._steps], np.float64)}
-        means = {f"mean.{name}": array.copy() for name, array in self._means.items()}
-        return steps | means | {f"square.{name}": array.copy() for name, array in self._squares.items()}
+        for kind, memory in (("mean", self._means), ("square", self._squares)):
+            steps |= {f"{kind}.{name}": np.array(to_numpy(array)) for name, array in memory.items()}
+        return steps
 
     def restore(self, state: Arrays) -> None:  # noqa: D102
         self._steps = int(state["steps"][0])
@@ -218,6 +222,13 @@ class Adam(Optimizer):
         self._squares = {
             n.removeprefix("square."): a.copy() for n, a in state.items() if n.startswith("square.")
         }
+
+
+def _remembered(memory: Arrays, name: str, theta: Floats) -> Floats:
+    """Return what is remembered of a parameter, zeros at first, where the parameter lies."""
+    known = memory.get(name)
+    memory[name] = zeros_like(theta) if known is None else Place.of(theta).put(known)
+    return memory[name]
 
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {SGD.name: SGD, Adam.name: Adam}

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from dimod.core.sampler import Sampler
 
+from rapid_ising.arrays import all_finite, rows
 from rapid_ising.backend import Backend
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
@@ -136,7 +137,7 @@ def train(
     steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
     total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
     steps.schedule = steps.schedule.over(total)
-    rows = _training_rows(data, model)
+    images = _training_rows(data, model)
     size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
     held = as_constraint(_or_recipe(constraint, settings.constraint), model)
     division = settings.last_batch if last_batch is None else last_batch
@@ -158,7 +159,7 @@ def train(
     rng = generator(seed, TRAINING)
     facts = {
         "model": {"kind": model.name, **model.config()},
-        "data": {"rows": len(rows), "sha256": hashlib.sha256(rows.tobytes()).hexdigest()},
+        "data": {"rows": len(images), "sha256": hashlib.sha256(images.tobytes()).hexdigest()},
         "negative_phase": plain(phase),
         "optimizer": plain(steps),
         "batch_size": size,
@@ -178,9 +179,9 @@ def train(
                 f"{run.checkpoint} has {len(earlier.history)} epochs and {total} were asked: ask for at "
                 "least as many"
             )
-    visible = rows.astype(model.dtype)
+    visible = model.place.put(images.astype(model.dtype))
     steps.start()
-    untouched = {name: array.copy() for name, array in model.parameters.items()}, model.temperature
+    untouched = {name: array.copy() for name, array in model.numpy_parameters().items()}, model.temperature
     try:
         # The phase is set up for the model that is fitted.
         model.rescale(1 / model.temperature)
@@ -193,8 +194,7 @@ def train(
             earlier.put_back(run, steps, phase, rng)
         model.temperature = heat
     except BaseException:
-        for name, array in untouched[0].items():
-            model.parameters[name][...] = array
+        model.set_parameters(untouched[0])
         model.temperature = untouched[1]
         raise
     stopped = earlier is not None and earlier.stopped_early
@@ -203,7 +203,7 @@ def train(
         return run
 
     last = Snapshot.take(run, steps, phase, rng)
-    nominal = min(size, len(rows)) if division == "nominal" else None
+    nominal = min(size, len(images)) if division == "nominal" else None
     saved = run.epochs
     try:
         with one_pool(), EpochBar(total, run.epochs, progress) as bar:
@@ -211,18 +211,18 @@ def train(
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
                 steps.begin_epoch(epoch)
-                order = rng.permutation(len(rows))
+                order = rng.permutation(len(images))
                 model.rescale(1 / heat)
                 # An overflow is raised after the step, with what to do about it.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    for start in range(0, len(rows), size):
-                        batch = visible[order[start : start + size]]
+                    for start in range(0, len(images), size):
+                        batch = rows(visible, order[start : start + size])
                         chains = model.posterior(batch, rng)
                         positive = model.statistics(chains, nominal)
                         negative = phase.statistics(model, chains, rng)
                         gradient = model.gradient(positive, negative)
                         if steps.schedule.by_update:
-                            rate = steps.rate(epoch + start / len(rows))
+                            rate = steps.rate(epoch + start / len(images))
                         ascend = partial(steps.step, model.parameters, rate=rate)
                         if about_means:
                             centred_step(model, gradient, (positive, negative), ascend)
@@ -317,8 +317,7 @@ def _check_place(checkpoint: Path, resume: bool) -> None:
 
 def _check_finite(model: Model, epoch: int, rate: float) -> None:
     for name, array in model.parameters.items():
-        # The sum of squares is finite wherever all entries are, unless they are too large for it.
-        if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+        if not all_finite(array):
             raise DivergenceError(
                 f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate"
             )

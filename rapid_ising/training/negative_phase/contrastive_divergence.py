@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.training.negative_phase.base import NegativePhase
@@ -81,7 +82,7 @@ class PersistentContrastiveDivergence(NegativePhase):
         return model.statistics(self._chains)
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
-        return {"chains": self._chains.copy()}
+        return {"chains": np.array(to_numpy(self._chains))}
 
     def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
         self._chains = state["chains"].copy()

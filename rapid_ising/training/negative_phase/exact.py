@@ -39,6 +39,6 @@ class ExactExpectation(NegativePhase):
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         # Two layers need no other pairs than those between them.
         moments = enumerate_model(model.ising()).moments(whole=len(model.layers) != 2)
-        means = moments.means.astype(model.dtype)
-        pairs = moments.pairs.astype(model.dtype)
+        means = model.place.put(moments.means.astype(model.dtype))
+        pairs = model.place.put(moments.pairs.astype(model.dtype))
         return MomentStatistics(means, pairs, model.layers)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import namespace, to_numpy
 from rapid_ising.models import Model, TwoLayerModel, two_layer_model
 from rapid_ising.models.statistics import Statistics
 from rapid_ising.training.negative_phase.base import NegativePhase
@@ -77,7 +78,8 @@ class Langevin(NegativePhase):
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         machine = two_layer_model(model, "the Langevin sampler")
-        self._chains = machine.random_chains(self.chains, rng)
+        # NumPy's, wherever the model lies: fields are worked out there, and proposals drawn here.
+        self._chains = to_numpy(machine.random_chains(self.chains, rng))
         self._step = 1.0 if self.step_size is None else self.step_size
         for _ in range(self.burn_in):
             self._move(machine, 1, rng)
@@ -121,7 +123,8 @@ def flip_odds(model: TwoLayerModel, visible: Floats, step_size: float) -> Reals:
 
     .. math:: \log \frac{q_i}{1 - q_i} = v_i \, \nabla_i F(v) - \frac{2}{\alpha}
     """
-    gradient = -model.visible_fields(np.tanh(model.hidden_fields(visible)))
+    hidden = model.hidden_fields(visible)
+    gradient = -to_numpy(model.visible_fields(namespace(hidden).tanh(hidden)))
     odds: Reals = (visible * gradient).astype(np.float64) - 2 / step_size
     # Beyond this a float64 knows no difference between sure and all but sure.
     return np.clip(odds, -700.0, 700.0)

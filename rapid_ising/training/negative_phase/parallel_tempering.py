@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import to_numpy
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
@@ -83,15 +84,16 @@ class ParallelTempering(NegativePhase):
 
     def statistics(self, model: Model, chains: Floats, rng: np.random.Generator) -> Statistics:  # noqa: D102
         step = partial(model.tempered_step, rng=rng)
+        self._chains = model.place.put(self._chains)
         for _ in range(self.steps):
             swaps = exchange_step(self._chains, self.ladder, self._parity, step, rng)
             self._parity = 1 - self._parity
             if swaps.size:
                 self.accepted = float(swaps.mean())
-        return model.statistics(self._chains[-1])
+        return model.statistics(self._chains[-1, ...])
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
-        return {"chains": self._chains.copy(), "parity": np.array([self._parity], np.float64)}
+        return {"chains": np.array(to_numpy(self._chains)), "parity": np.array([self._parity], np.float64)}
 
     def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
         self._chains = state["chains"].copy()

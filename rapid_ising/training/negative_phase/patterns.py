@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import namespace, rows, to_numpy
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model, pattern_model
 from rapid_ising.models.statistics import Statistics
@@ -85,20 +86,24 @@ class PatternCorrelations(NegativePhase):
 
     def _begun(self, model: Model, rng: np.random.Generator) -> Floats:
         """Return where the chains of this update begin."""
+        begun: Floats
         if self._chains is not None and self.restart == 0:
-            begun: Floats = self._chains
+            begun = self._chains
             return begun
         patterns = pattern_model(model, self.name).states()
+        count = patterns.shape[0]
         if self._chains is None:
             if self.num_chains is None:
-                return np.repeat(patterns, self.chains, axis=0)
-            return patterns[rng.integers(len(patterns), size=self.num_chains)]
-        again = rng.random(len(self._chains)) < self.restart
-        chosen = patterns[rng.integers(len(patterns), size=len(again))]
-        return np.where(again[:, np.newaxis], chosen, self._chains)
+                return rows(patterns, np.repeat(np.arange(count), self.chains))
+            return rows(patterns, rng.integers(count, size=self.num_chains))
+        again = rng.random(self._chains.shape[0]) < self.restart
+        chosen = rows(patterns, rng.integers(count, size=len(again)))
+        put = model.place.put
+        begun = namespace(chosen).where(put(again[:, np.newaxis]), chosen, put(self._chains))
+        return begun
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
-        return {} if self._chains is None else {"chains": self._chains.copy()}
+        return {} if self._chains is None else {"chains": np.array(to_numpy(self._chains))}
 
     def restore(self, state: dict[str, Floats]) -> None:  # noqa: D102
         self._chains = state["chains"].copy() if "chains" in state else None

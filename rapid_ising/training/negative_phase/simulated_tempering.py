@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from rapid_ising.arrays import concatenated, copied, rows, to_numpy
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import Statistics
@@ -100,7 +101,7 @@ class SimulatedTempering(NegativePhase):
         ladder = self.ladder
         coldest = len(ladder) - 1
         step = partial(model.tempered_step, rng=rng)
-        self._chains, self._rungs = self._chains.copy(), self._rungs.copy()
+        self._chains, self._rungs = copied(model.place.put(self._chains)), self._rungs.copy()
         found: list[Floats] = []
         count = self.steps = 0
         while count < self.reads:
@@ -110,17 +111,17 @@ class SimulatedTempering(NegativePhase):
                     f"{self.chains} chains, and {self.reads} are needed: give more than {len(ladder)} betas"
                 )
             law = temperature_step(self._chains, self._rungs, self._weights, ladder, step, rng)
-            cold = self._chains[self._rungs == coldest]
-            found.append(cold)
+            cold = np.flatnonzero(self._rungs == coldest)
+            found.append(rows(self._chains, cold))
             count += len(cold)
             self.steps += 1
             self._steps += 1
             self._weights = adapted_weights(self._weights, law, max(1 / self._steps, self.rate))
-        return model.statistics(np.concatenate(found))
+        return model.statistics(concatenated(found))
 
     def state(self) -> dict[str, Floats]:  # noqa: D102
         return {
-            "chains": self._chains.copy(),
+            "chains": np.array(to_numpy(self._chains)),
             "rungs": self._rungs.astype(np.float64),
             "weights": self._weights.copy(),
             "steps": np.array([self._steps], np.float64),
