@@ -19,12 +19,10 @@ from rapid_ising.cli.options import (
     output_file,
 )
 
-BACKEND = "gibbs"
-
 
 def sample(
     model_file: ModelFile,
-    backend: BackendName = BACKEND,
+    backend: BackendName = None,
     backend_option: BackendOptions = None,
     reads: Annotated[int, typer.Option(help="How many images to draw.")] = 100,
     beta: Beta = 1.0,
@@ -48,12 +46,13 @@ def sample(
     from rich.panel import Panel
 
     from rapid_ising.cli.pictures import picture
+    from rapid_ising.models.base import default_backend
     from rapid_ising.validation import positive_integer
 
     shown = positive_integer("top", top)
     model = model_of(model_file)
     rows_columns = image_shape(shape, model)
-    machine = chosen_backend(backend, backend_option)
+    machine = chosen_backend(backend or default_backend(beta), backend_option)
     if out is not None:
         output_file(out)
     assert machine is not None

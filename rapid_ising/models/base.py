@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import reprlib
 from abc import ABC, abstractmethod
@@ -262,7 +263,7 @@ class Model(ABC):
         self,
         num_reads: int = 1,
         *,
-        backend: str | Backend | Sampler = "gibbs",
+        backend: str | Backend | Sampler | None = None,
         beta: float = 1.0,
         seed: Seed = None,
         deadline: float | None = None,
@@ -275,7 +276,7 @@ class Model(ABC):
             The number of states.
         backend
             The machine: a name, a Backend or any ``dimod.Sampler``; stages are put around it as
-            ``prepare`` says.
+            ``prepare`` says. Left out, "gibbs", or for ground states, at beta = infinity, "annealing".
         beta, seed, deadline
             As in ``Backend.sample``.
 
@@ -286,6 +287,7 @@ class Model(ABC):
             weights, each row comes as often as its weight says.
         """
         problem = self.ising()
+        backend = default_backend(beta) if backend is None else backend
         machine = prepare(backend, problem, beta=beta, num_reads=num_reads, show=False)
         answer = machine.sample(problem, num_reads=num_reads, beta=beta, seed=seed, deadline=deadline)
         return even_rows(answer, generator(seed, MODEL))[:, : self.n_visible]
@@ -376,6 +378,15 @@ class Model(ABC):
                     f"{tuple(array.shape)} {self.dtype}: it belongs to another model"
                 )
         self.set_parameters(arrays)
+
+
+def default_backend(beta: float) -> str:
+    """Return the machine that samples where none is named: chains, or a search for ground states.
+
+    >>> default_backend(1.0), default_backend(float("inf"))
+    ('gibbs', 'annealing')
+    """
+    return "annealing" if math.isinf(beta) else "gibbs"
 
 
 def rows_of(answer: dimod.SampleSet) -> States:
