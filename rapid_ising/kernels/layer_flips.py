@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rapid_ising.kernels.compile import compiled
-from rapid_ising.kernels.single_spin import BLOCK, Numbers, Reals, States, add_rows
+from rapid_ising.kernels.single_spin import BLOCK, Numbers, Reals, States, add_rows, copy_columns
 from rapid_ising.kernels.streams import fill
 from rapid_ising.kernels.thresholds import COLDEST, thresholds
 from rapid_ising.kernels.vectors import below, lowest
@@ -81,8 +81,10 @@ def sweep_layers(
     """
     cut = len(block)
     low, high = np.zeros(first.shape, np.int8), np.zeros(second.shape, np.int8)
-    low[:, :cut], high[:, : len(turned)] = states[:, :cut], states[:, cut:]
+    copy_columns(states, low, cut)
+    copy_columns(states[:, cut:], high, len(turned))
     for sweep in range(len(betas)):
         _draw_layer(high, second, first, turned, betas[sweep], metropolis, streams)
         _draw_layer(low, first, second, block, betas[sweep], metropolis, streams)
-    states[:, :cut], states[:, cut:] = low[:, :cut], high[:, : len(turned)]
+    copy_columns(low, states, cut)
+    copy_columns(high, states[:, cut:], len(turned))

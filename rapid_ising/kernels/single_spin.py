@@ -72,6 +72,14 @@ def add_rows(
 
 
 @compiled(nogil=True)
+def copy_columns(source: Any, target: Any, count: int) -> None:  # pragma: no cover - compiled
+    """Copy the first columns: a slice that is assigned takes seconds to compile."""
+    for row in range(len(source)):
+        for column in range(count):
+            target[row, column] = source[row, column]
+
+
+@compiled(nogil=True)
 def dense_fields(
     states: States, fields: Reals, couplings: Reals, local: Reals
 ) -> None:  # pragma: no cover - compiled
@@ -79,7 +87,10 @@ def dense_fields(
     chains, n = states.shape
     width = couplings.shape[1]
     which, steps = np.empty(BLOCK, np.intp), np.empty(BLOCK, couplings.dtype)
-    local[:, :width] = fields
+    for c in range(chains):
+        own = fields[c % len(fields)]
+        for i in range(width):
+            local[c, i] = own[i]
     for start in range(0, n, BLOCK):
         rows = couplings[start : start + BLOCK]
         for c in range(chains):
@@ -119,7 +130,7 @@ def sweep_dense(
     own = np.zeros(BLOCK * BLOCK, real)
     # BLOCK, which the compiler is not to know: it would unroll the loop that it should make vectors of.
     size = local.shape[1] - (n - 1) // BLOCK * BLOCK
-    spins[:, :n] = states
+    copy_columns(states, spins, n)
     for sweep in range(len(betas)):
         for start in range(0, n, BLOCK):
             rows = couplings[start : start + BLOCK]
@@ -134,7 +145,8 @@ def sweep_dense(
                 if metropolis:
                     for i in range(size):
                         limits[i] *= -spins[c, start + i]
-                near[:] = local[c, start : start + BLOCK]
+                for j in range(BLOCK):
+                    near[j] = local[c, start + j]
                 up = below(nought, 0, spins[c], start)
                 unknown = ~(up | below(spins[c], start, nought, 0))
                 wanted = below(near, 0, limits, 0)
@@ -154,7 +166,7 @@ def sweep_dense(
                     todo = ((wanted ^ up) | unknown) & ahead & ~(bit | (bit - np.uint64(1)))
                 if count:
                     add_rows(local[c, :n], rows, which, steps, count)
-    states[:] = spins[:, :n]
+    copy_columns(spins, states, n)
 
 
 @compiled(nogil=True)
@@ -162,8 +174,10 @@ def _side_by_side(states: States, fields: Reals, zero: Any) -> Any:  # pragma: n
     """Return spins and their own fields with a row of LANES chains a spin, and a scale a chain."""
     chains, n = states.shape
     spins, own = np.full((n, LANES), zero), np.full((n, LANES), zero)
-    spins[:, :chains] = states.T
-    own[:, :chains] = fields.T
+    for c in range(chains):
+        own_of_chain = fields[c % len(fields)]
+        for i in range(n):
+            spins[i, c], own[i, c] = states[c, i], own_of_chain[i]
     return spins, own, np.full(LANES, zero)
 
 
@@ -206,7 +220,9 @@ def sweep_sparse(
                     if metropolis:
                         limit *= -spins[i, c]
                     spins[i, c] = real.type(1) if field[c] < limit else real.type(-1)
-    states.T[:] = spins[:, :chains]
+    for c in range(chains):
+        for i in range(n):
+            states[c, i] = spins[i, c]
 
 
 @compiled(nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -257,4 +273,6 @@ def sweep_patterns(
                     changed += abs(steps[c])
                 if changed:
                     add_to_rows(overlaps, patterns, i * count, count, steps, 0)
-    states.T[:] = spins[:, :chains]
+    for c in range(chains):
+        for i in range(n):
+            states[c, i] = spins[i, c]
