@@ -54,7 +54,8 @@ def spin_sweeps(
     deadline
         Looked at about each tenth of a second.
     free
-        The indices of the spins that are drawn; the others stay as they are. Left out, all are drawn.
+        The indices of the spins that are drawn, in this order; the others stay as they are. Left out, all are
+        drawn.
     metropolis
         Whether spins flip by Metropolis' rule instead of being drawn: it finds low energies in fewer sweeps,
         but in a fixed order some small models never mix by it.
@@ -71,12 +72,17 @@ def spin_sweeps(
     array([[-1, -1]], dtype=int8)
     """
     fields = model.fields.astype(model.dtype)[np.newaxis]
-    couplings, chosen = model.couplings, slice(None) if free is None else np.unique(free)
-    if free is not None and len(np.unique(free)) < model.num_variables:
+    couplings, chosen = model.couplings, np.arange(model.num_variables)
+    if free is not None and not np.array_equal(free, chosen):
+        # Each once, where it is named first.
+        chosen = free[np.sort(np.unique(free, return_index=True)[1])]
         known = states.astype(model.dtype)
         known[:, chosen] = 0
         fields = (fields + couplings.dot(known))[:, chosen]
-        couplings = couplings.restricted(np.unique(free))
+        if couplings.layers is not None and (np.diff(chosen) < 0).any():
+            # In another order the spins of a layer are not side by side.
+            couplings = Dense(couplings.to_dense())
+        couplings = couplings.restricted(chosen)
     drawn = np.array(states[:, chosen], order="C")
     inverse = np.asarray(betas, dtype=np.float64)
     inverse = np.broadcast_to(inverse, (len(inverse), len(states)))

@@ -57,6 +57,6 @@ def test_a_larger_model_is_refused_before_any_work() -> None:
 
 def test_the_deadline_stops_it() -> None:
     began = time.perf_counter()
-    with pytest.raises(DeadlineExceededError, match=r"0\.05 s"):
-        EXACT.sample(ri.IsingModel(np.zeros(26), 1.0 - np.eye(26)), deadline=0.05)
+    with pytest.raises(DeadlineExceededError, match=r"0\.0001 s"):
+        EXACT.sample(ri.IsingModel(np.zeros(26), 1.0 - np.eye(26)), deadline=1e-4)
     assert time.perf_counter() - began < 1.0
