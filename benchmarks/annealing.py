@@ -28,20 +28,20 @@ Peer = Callable[[int], Energies]
 READS = 100
 
 
-@case(1, 2)
+@case(1)
 def dense(size: Size, threads: int) -> Iterator[Pair]:
     targets = {400: (None, 1.2), 1000: (8.0, 2.5), 2000: (12.0, 8.0)}
-    for spins in pick(size, (20,), (100, 400, 1000, 2000)):
+    for spins in pick(size, (20,), (400, 1000, 2000)):
         yield from against_peers("7", "dense", spins, size, *targets.get(spins, (None, None)))
 
 
-@case(1, 2)
+@case(1)
 def layers(size: Size, threads: int) -> Iterator[Pair]:
     for kind, spins in pick(size, (("rbm", 20),), (("rbm", 128), ("wide", 1784))):
         yield from against_peers("8", kind, spins, size, 8.0)
 
 
-@case(1, 2)
+@case(1)
 def graphs(size: Size, threads: int) -> Iterator[Pair]:
     for kind in ("sparse", "patterns"):
         yield from against_peers("-", kind, pick(size, 80, 2000), size)
