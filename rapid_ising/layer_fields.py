@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import final
 
@@ -19,6 +19,8 @@ from rapid_ising.threads import one_pool, over_pieces
 from rapid_ising.typing import Floats, Reals
 
 Span = tuple[int, int]
+Pieces = tuple[tuple[Span, Span], ...]
+"""Tiles of a block of entries, as spans of rows and of columns."""
 WORTHWHILE = 2**21
 """Multiplications below which a piece of work is not cut: some twenty microseconds."""
 SMALL = 2**17
@@ -85,48 +87,54 @@ class LayerFields:
             states += self.inner
         return states
 
+    def once(self, states: Floats, pieces: Pieces) -> tuple[LayerFields, Floats]:
+        """Return fields and states that give the same, with M_1 done where each of the pieces would do it."""
+        if len(self.matrices) == 1 or len(pieces) == 1 or pieces[0][1] == (0, self.width):
+            return self, states
+        inner = product(states, self.matrices[0])
+        if self.inner is not None:
+            inner += self.inner
+        return LayerFields(self.matrices[1:], self.gain, self.biases), inner
+
     def fields(self, states: Floats) -> Floats:
         """Return f for each row of states, shape (n, A)."""
         if not is_numpy(states):
             return self.gain * (self._inner_sums(states) @ self.matrices[-1]) + self.biases
-        found = np.empty((len(states), self.width), self.biases.dtype)
-
-        def work(tile: tuple[Span, Span]) -> None:
-            rows, columns = slice(*tile[0]), slice(*tile[1])
-            self.sums(states[rows], found[rows], tile[1])
-            part = found[rows, columns]
-            part *= part.dtype.type(self.gain)
-            part += self.biases[columns]
-
-        over_pieces(work, tiles(len(states), self.width, self.work))
-        return found
+        return self._in_tiles(states, self.gain, self.biases)
 
     def means(self, states: Floats, beta: float = 1.0) -> Floats:
         """Return tanh(-beta f) for each row of states, shape (n, A)."""
         if not is_numpy(states):
             means: Floats = namespace(states).tanh(-beta * self.fields(states))
             return means
+        biases = -beta * self.biases if self.biases.any() else None
+        return self._in_tiles(states, -self.gain * beta, biases, np.tanh)
+
+    def _in_tiles(
+        self, states: Floats, gain: float, biases: Floats | None, function: np.ufunc | None = None
+    ) -> Floats:
+        """Return a function of the sums times ``gain`` plus ``biases``, tile by tile."""
         found = np.empty((len(states), self.width), self.biases.dtype)
-        real = found.dtype.type
-        gain, biases = real(-self.gain * beta), None
-        if self.biases.any():
-            biases = real(-beta) * self.biases
+        factor = found.dtype.type(gain)
+        pieces = tiles(len(states), self.width, self.work)
+        fields, source = self.once(states, pieces)
 
         def work(tile: tuple[Span, Span]) -> None:
             rows, columns = slice(*tile[0]), slice(*tile[1])
-            self.sums(states[rows], found[rows], tile[1])
+            fields.sums(source[rows], found[rows], tile[1])
             part = found[rows, columns]
-            part *= gain
+            part *= factor
             if biases is not None:
                 part += biases[columns]
-            np.tanh(part, out=part)
+            if function is not None:
+                function(part, out=part)
 
-        over_pieces(work, tiles(len(states), self.width, self.work))
+        over_pieces(work, pieces)
         return found
 
 
 @lru_cache(1024)
-def tiles(rows: int, columns: int, work: int) -> tuple[tuple[Span, Span], ...]:
+def tiles(rows: int, columns: int, work: int) -> Pieces:
     """Return pieces of a block of entries that are worth a thread each, as spans of rows and of columns.
 
     They follow from the sizes alone. Products of fewer than 256 rows cost more an entry, so that few rows are
@@ -224,19 +232,19 @@ def block_sweeps(
     sums = np.empty_like(low) if energies is not None else None
     schedule = np.broadcast_to(schedule.reshape(len(schedule), -1), (len(schedule), rows))
 
-    def update(piece: tuple[int, int, int, Span, Span]) -> None:
+    def update(piece: tuple[int, int, int, Span, Span], fields: LayerFields, source: Floats) -> None:
         """Draw a tile of a layer: one stream of random numbers for each tile of each layer of each sweep."""
         sweep, layer, place, span, columns = piece
-        source, target, fields = (high, low, down) if layer == 0 else (low, high, up)
-        part = slice(*span)
+        target = (low, high)[layer]
+        part, tile = slice(*span), (slice(*span), slice(*columns))
         fields.sums(source[part], target[part], columns)
         if sums is not None and layer == 0:
-            sums[part, slice(*columns)] = target[part, slice(*columns)]
+            sums[tile] = target[tile]
         stream = (2 * sweep + 1 - layer) << 16 | place
         draw_spins(target, fields.biases, fields.gain, schedule[sweep], key, stream, span, columns)
         mask, values = held[layer]
         if mask is not None and values is not None:
-            np.copyto(target[part], values[part], where=mask)
+            np.copyto(target[tile], values[tile], where=mask[slice(*columns)])
 
     by_rows = tiles(rows, 0, up.work + down.work)
     if len(by_rows) > 1:
@@ -246,17 +254,19 @@ def block_sweeps(
             for sweep in range(len(schedule)):
                 if check is not None:
                     check()
-                for layer, fields in ((1, up), (0, down)):
-                    update((sweep, layer, place, span, (0, fields.width)))
+                update((sweep, 1, place, span, (0, up.width)), up, low)
+                update((sweep, 0, place, span, (0, down.width)), down, high)
 
         over_pieces(sweeps, list(enumerate(span for span, _ in by_rows)))
     else:
         for sweep in range(len(schedule)):
             if check is not None:
                 check()
-            for layer, fields in ((1, up), (0, down)):
-                parts = enumerate(tiles(rows, fields.width, fields.work))
-                over_pieces(update, [(sweep, layer, place, *tile) for place, tile in parts])
+            for layer, fields, source in ((1, up, low), (0, down, high)):
+                pieces = tiles(rows, fields.width, fields.work)
+                once, done = fields.once(source, pieces)
+                draw = partial(update, fields=once, source=done)
+                over_pieces(draw, [(sweep, layer, place, *tile) for place, tile in enumerate(pieces)])
     if energies is not None and sums is not None:
         # All couplings are in the fields of the first layer; its own biases are not in the sums.
         with one_pool():
