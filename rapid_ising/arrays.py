@@ -20,6 +20,9 @@ import numpy.typing as npt
 from rapid_ising.errors import InvalidParameterError, MissingDependencyError
 from rapid_ising.typing import Floats, Indices
 
+FUNCTIONS: Any = array_api_compat.array_namespace(np.empty(0))
+OF_NUMPY = np.ndarray, np.generic
+
 
 def namespace(array: Any) -> Any:
     """Return the functions of the array API standard for an array.
@@ -27,12 +30,13 @@ def namespace(array: Any) -> Any:
     >>> namespace(np.ones(2)).concat([np.ones(1), np.zeros(1)])
     array([1., 0.])
     """
-    return array_api_compat.array_namespace(array)
+    # The functions of small models are asked for thousands of times a second.
+    return FUNCTIONS if type(array) is np.ndarray else array_api_compat.array_namespace(array)
 
 
 def is_numpy(array: Any) -> bool:
     """Return whether an array is NumPy's, which fused loops take, or a list that NumPy makes one of."""
-    return isinstance(array, np.ndarray | np.generic) or not array_api_compat.is_array_api_obj(array)
+    return isinstance(array, OF_NUMPY) or not array_api_compat.is_array_api_obj(array)
 
 
 def to_numpy(array: Any) -> Any:

@@ -150,7 +150,7 @@ def tiles(rows: int, columns: int, work: int) -> Pieces:
     worth = rows * work // WORTHWHILE
     if min(rows // 256, worth) > 1:
         return tuple((span, (0, columns)) for span in _spans(rows, min(rows // 256, worth, 16)))
-    count = min(columns // 256, worth, 16)
+    count = min(columns // 250, worth, 16)
     # A power of two, which a few threads share evenly.
     parts = 2 ** int(math.log2(count)) if count > 1 else 1
     return tuple(((0, rows), span) for span in _spans(columns, parts))

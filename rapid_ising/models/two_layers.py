@@ -38,6 +38,8 @@ class TwoLayerModel(Model):
     def _here(self, states: Floats) -> Floats:
         """Return states where the parameters lie, and there in their type: only NumPy mixes types."""
         first = next(iter(self.parameters.values()))
+        if is_numpy(first) and is_numpy(states):
+            return states
         if is_numpy(first) or not is_numpy(states):
             here: Floats = self.place.put(states)
             return here
