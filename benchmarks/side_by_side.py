@@ -31,8 +31,11 @@ T = TypeVar("T")
 
 ENOUGH = 0.02
 """Seconds of one turn: shorter work is repeated within it."""
-SETTLED = 0.05
-"""Seconds between turns of several threads, in which workers of the last turn stop spinning."""
+SETTLED = 0.3
+"""Seconds between turns of several threads, in which workers of the last turn stop spinning.
+
+After a twentieth of a second they still do, and take a part of the cores from the next turn.
+"""
 BUDGET = 5.0
 """Seconds for the turns of a pair."""
 TURNS = 3, 15
