@@ -109,7 +109,9 @@ def test_the_logs_of_the_libraries_below_hide_it(name: str, caplog: pytest.LogCa
     with caplog.at_level(logging.DEBUG):
         logging.getLogger(name).debug("got %r", [b"mackerel-of-logs"])
         logging.getLogger(name).debug("got 100 %")
-    assert [record.getMessage() for record in caplog.records] == ["got [b'***']", "got 100 %"]
+    # The library closes connections of other tests whenever they are collected, and logs it.
+    own = [record.getMessage() for record in caplog.records if record.name == name]
+    assert own == ["got [b'***']", "got 100 %"]
 
 
 def test_a_token_is_hidden_as_long_as_one_like_it_is_in_use(caplog: pytest.LogCaptureFixture) -> None:
@@ -122,4 +124,4 @@ def test_a_token_is_hidden_as_long_as_one_like_it_is_in_use(caplog: pytest.LogCa
         gc.collect()
         with caplog.at_level(logging.DEBUG):
             logging.getLogger("httpx").debug("mackerel-of-two")
-        assert caplog.records[-1].getMessage() == shown
+        assert [record for record in caplog.records if record.name == "httpx"][-1].getMessage() == shown
