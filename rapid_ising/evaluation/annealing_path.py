@@ -29,6 +29,8 @@ PILOT_CHAINS = 100
 """Chains of the short run that the steps are measured with."""
 PILOT_STEPS = 20_000
 """The most steps of the run that measures a path."""
+PILOT_LEAST = (PILOT_STEPS // 10, 1e-3)
+"""Steps, and how far they must have come: from less, the rest would have to go a hundred times as fast."""
 PILOT_STEP = 1.0
 """The largest standard deviation of a log-weight, in nats, within one step of the short run."""
 WHO = "annealed importance sampling"
@@ -111,9 +113,10 @@ class Path(ABC, Generic[Prepared]):
                 if spread <= PILOT_STEP or step < 1e-12:
                     break
                 step /= 2
-            if len(times) > PILOT_STEPS:
+            steps, least = PILOT_LEAST
+            if len(times) > PILOT_STEPS or (len(times) > steps and times[-1] < least):
                 raise InvalidParameterError(
-                    f"{WHO} came to {times[-1]:.2g} of its path in {PILOT_STEPS} steps of a nat: the "
+                    f"{WHO} came to {times[-1]:.2g} of its path in {len(times) - 1} steps of a nat: the "
                     "model is too cold, or its training diverged; ask at a lower beta, or give betas"
                 )
             times.append(ahead)
