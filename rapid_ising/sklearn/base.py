@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal, Self, TypeAlias, get_args
+from collections.abc import Callable
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,10 @@ RandomState: TypeAlias = int | np.random.RandomState | None
 """What scikit-learn takes for ``random_state``."""
 Likelihood: TypeAlias = Literal["pseudo", "exact"]
 """What the score of a row is."""
+MEASURES: dict[str, Callable[[Model, States], Reals]] = {
+    "pseudo": pseudo_log_probabilities,
+    "exact": log_probabilities,
+}
 
 
 class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -176,8 +181,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             If what has to be enumerated is too large.
         """
         rows = self._rows(X)
-        measure = pseudo_log_probabilities if self.likelihood == "pseudo" else log_probabilities
-        return measure(_in_double(self.model_), rows)
+        return self._measure()(_in_double(self.model_), rows)
 
     def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """Return the mean of ``score_samples``, the larger the better; ``y`` is not looked at."""
@@ -185,8 +189,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _begin(self, X: npt.ArrayLike) -> States:
         """Return the rows of spins that a new model, untrained yet, is to be fitted to."""
-        if self.likelihood not in get_args(Likelihood):
-            raise UnknownNameError.among("likelihood", self.likelihood, get_args(Likelihood))
+        self._measure()
         array = validate_data(self, X)
         if self.threshold is None:
             self.data_values_ = data_values(array)
@@ -212,6 +215,11 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             progress=bool(self.verbose),
         )
         return self
+
+    def _measure(self) -> Callable[[Model, States], Reals]:
+        if self.likelihood not in MEASURES:
+            raise UnknownNameError.among("likelihood", self.likelihood, MEASURES)
+        return MEASURES[self.likelihood]
 
     def _validated(self, X: npt.ArrayLike, **options: Any) -> npt.NDArray[Any]:
         check_is_fitted(self)
