@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import errors as errors
 from . import evaluation as evaluation
+from . import sklearn as sklearn
 from . import tempering as tempering
 from .annealing import anneal as anneal
 from .backend import Backend as Backend

@@ -101,7 +101,7 @@ def spins(name: str, values: Any, width: int | None = None) -> npt.NDArray[np.in
     if array.dtype == bool or wrong.any():
         hint = ""
         if array.dtype == bool or not ((array != 0) & (array != 1)).any():
-            hint = "; these look like bits: pass 2 * x - 1"
+            hint = "; these look like bits, 0 and 1: pass np.where(x, 1, -1)"
         row, column = np.argwhere(wrong)[0] if wrong.any() else (0, 0)
         raise InvalidDataError(
             f"{name} must hold spins, -1 or +1, not {array[row, column]!s} (row {row}, column {column}){hint}"

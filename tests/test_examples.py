@@ -16,6 +16,7 @@ SAYS = {
     "05_checkpoints_and_resume": "the same bits: True",
     "06_other_machines": "zero temperature: 0.000 (training)",
     "07_a_machine_of_its_own_temperature": "['gauged', 'calibrated']",
+    "08_scikit_learn": "samples hold [0 1]",
 }
 
 
