@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills faults docs-page test test-torch lint format wheel backends-table constraints bench bench-page clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs docs-page test test-torch lint format wheel backends-table constraints bench bench-page clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -42,6 +42,9 @@ services: $(INSTALLED)  ## train on every hardware service by its emulator: serv
 
 kills: $(INSTALLED)  ## kill and resume trainings on emulators; ARGS=200 for so many kills a machine
 	@$(BIN)/python tests/kills.py $(or $(ARGS),20)
+
+docs: $(INSTALLED)  ## build the documentation: build/docs/html/index.html
+	@$(BIN)/sphinx-build -q -W --keep-going --doctree-dir build/docs/doctrees docs build/docs/html
 
 PAGE ?= reproduction
 docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that one

@@ -46,7 +46,7 @@ def frustration(model: Model | IsingModel) -> Frustration:
     .. math:: S(W) = \sum \Pi = \frac{1}{2} \sum_{a < b}
               \Bigl[ (W W^T)_{ab}^2 - (W^{\circ 2} W^{\circ 2 T})_{ab} \Bigr]
 
-    which costs min(V, H)^2 max(V, H). The plain share is the same of sgn W, whose S(|sgn W|) counts the
+    which costs min(V, H)^2 max(V, H). The plain share is the same of sgn W, whose S(\|sgn W\|) counts the
     cycles without a zero. Look at the weighted one: the patterns of an even K make many couplings zero, and
     nearly zero ones count as much as others in the plain share. Shares are 0 where there is no cycle.
 

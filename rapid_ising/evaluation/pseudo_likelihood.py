@@ -26,8 +26,8 @@ def pseudo_log_probabilities(model: Model, images: npt.ArrayLike, beta: float = 
     where v^(i) is v with pixel i flipped: a pixel is likely when flipping it costs free energy. The sum is
     over all pixels, not over one drawn at random. In a machine of two layers a flip changes the hidden fields
     by -2 v_i W_i, and with the exponentials of fields and weights tabulated it takes a few multiplications a
-    hidden spin and no exponential. Without hidden spins log p(v_i | v_-i) = log sigma(2 beta v_i x_i), x_i
-    the local field. Source: Besag, The Statistician 24 (1975) 179.
+    hidden spin and no exponential. Without hidden spins that of pixel i is log sigma(2 beta v_i x_i), x_i the
+    local field. Source: Besag, The Statistician 24 (1975) 179.
 
     Parameters
     ----------

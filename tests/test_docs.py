@@ -1,0 +1,122 @@
+"""The documentation: all that its pages show runs, what they link to is there, and the API has every public name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+
+import pages
+import pytest
+
+import rapid_ising
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [*DOCS, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "backends/README.md"))]
+NOT_RUN = {"docs/tasks/run-on-hardware.md": 1}
+"""How many blocks of which page are not run."""
+REASON = r"(it )?(needs|costs) .+"
+OPEN = ("machine", "evaluation", "datasets", "testing", "jobs", "errors", "training.callbacks", "tempering")
+"""The modules whose names are public besides those of ``rapid_ising``."""
+
+
+def place(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def shows(path: Path) -> bool:
+    """Whether a page has something to run, and no other test runs it."""
+    runs = [block for block in pages.blocks(path) if block.language in ("python", *pages.SHELLS)]
+    return bool(runs) and not pages.told(path, "run by")
+
+
+@pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
+@pytest.mark.parametrize("path", [path for path in DOCS if shows(path)], ids=place)
+def test_a_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = [name for name in pages.told(path, "needs") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{place(path)} needs {', '.join(missing)}")
+    pages.run(path, tmp_path, monkeypatch)
+
+
+def test_what_is_not_run_says_why() -> None:
+    found: dict[str, int] = {}
+    for path in PAGES:
+        for block in pages.blocks(path):
+            if block.reason:
+                assert re.fullmatch(REASON, block.reason), f"{place(path)}:{block.line}: {block.reason}"
+                found[place(path)] = found.get(place(path), 0) + 1
+    assert found == NOT_RUN
+
+
+def test_pages_with_a_test_of_their_own_are_in_it() -> None:
+    for path in DOCS:
+        for test in pages.told(path, "run by"):
+            assert path.name in (ROOT / test).read_text(encoding="utf-8"), f"{place(path)} is not in {test}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=place)
+def test_its_make_targets_exist(path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for block in pages.blocks(path):
+        for command in pages.commands(block.text, "make") if block.language in pages.SHELLS else []:
+            for target in re.findall(r"^make ([a-z-]+)", command):
+                assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{place(path)}: {command}"
+
+
+def headings(path: Path) -> set[str]:
+    """Return the anchors of a page, made of its headings as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=place)
+def test_its_links_hold_where_the_markdown_is_read(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{place(path)} links to {link}"
+        assert not anchor or anchor in headings(target), f"{place(path)} links to {link}"
+
+
+def test_the_api_has_every_public_name() -> None:
+    written: set[str] = set()
+    for path in (ROOT / "docs" / "api").glob("*.md"):
+        module = "rapid_ising"
+        for directive, name in re.findall(r"^\.\. (\w+):: (\S+)", path.read_text(encoding="utf-8"), re.M):
+            if directive == "currentmodule":
+                module = name
+            elif directive == "automodule":
+                written |= {f"{name}.{own}" for own in own_names(name)}
+            else:
+                written.add(f"{module}.{name}")
+    # What is public in two modules is written in one.
+    objects = {id(named(name)) for name in written}
+    public = {f"rapid_ising.{name}" for name in dir(rapid_ising) if callable(getattr(rapid_ising, name))}
+    public |= {f"rapid_ising.{module}.{name}" for module in OPEN for name in own_names(f"rapid_ising.{module}")}
+    missing = [name for name in public if id(named(name)) not in objects]
+    assert sorted(missing) == [], "give each a line in a page of docs/api/"
+
+
+def own_names(module: str) -> list[str]:
+    """Return the classes and functions that a module offers."""
+    found = importlib.import_module(module)
+    package = hasattr(found, "__path__")
+    return [
+        name
+        for name, value in vars(found).items()
+        if not name.startswith("_")
+        and callable(value)
+        and getattr(value, "__module__", "").startswith("rapid_ising")
+        and (package or value.__module__ == module)
+    ]
+
+
+def named(name: str) -> object:
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(module), last)
