@@ -17,7 +17,14 @@ author = "The rapid-ising developers"
 copyright = author
 version = release = rapid_ising.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "references", "signatures"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "references",
+    "signatures",
+]
 exclude_patterns = ["reproduction/*"]
 
 html_theme = "furo"
@@ -34,10 +41,11 @@ myst_heading_anchors = 3
 autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
-autodoc_typehints = "signature"
+autodoc_type_aliases = {name: name for name in ("Floats", "Reals", "Indices", "States")}
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
+napoleon_attr_annotations = False
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
@@ -48,7 +56,7 @@ nitpick_ignore_regex = [("py:class", ".*")]
 
 
 def inside(app: Sphinx, page: str, source: list[str]) -> None:
-    """Turn links that leave this folder, as they are right where the Markdown itself is read, to pages here."""
+    """Turn links that leave this folder, right where the Markdown itself is read, to pages in it."""
     source[0] = re.sub(r"\]\((\.\./)+backends/README\.md", "](/capabilities.md", source[0])
     source[0] = re.sub(r"\]\((\.\./)+README\.md", "](/index.md", source[0])
 

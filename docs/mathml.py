@@ -1,6 +1,7 @@
 """Equations as MathML, which browsers draw by themselves: no script, no font, no request to anywhere.
 
-Sphinx knows pictures, for which it needs LaTeX, and scripts from elsewhere. docutils, which it stands on, has a converter.
+Sphinx knows pictures, for which it needs LaTeX, and scripts from elsewhere. docutils, which it stands on, has
+a converter.
 """
 
 from __future__ import annotations

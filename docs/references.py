@@ -1,7 +1,7 @@
 """References to public names, by whichever way they are written.
 
-A docstring says ``InvalidDataError``, and an annotation the module where a class is defined; the documentation has both under their
-public names.
+A docstring says ``InvalidDataError``, and an annotation the module where a class is defined; the
+documentation has both under their public names.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def public(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
-    """Return a link to the one documented object that has the last part of the name; None if there is none."""
+    """Return a link to the one documented object of this last name; None where there is none."""
     if node.get("refdomain") != "py":
         return None
     domain = env.domains.python_domain
-    last = node["reftarget"].rpartition(".")[2]
-    found = [name for name in domain.objects if name.rpartition(".")[2] == last and is_public(name)]
-    if len(found) != 1:
+    module, _, last = node["reftarget"].rpartition(".")
+    found = [
+        name
+        for name, entry in domain.objects.items()
+        if name.rpartition(".")[2] == last and entry.objtype in ("class", "exception", "function", "data")
+    ]
+    if len(found) != 1 or not (module in ("", "ri") or module.startswith("rapid_ising")):
         return None
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0], node, content)
-
-
-def is_public(name: str) -> bool:
-    """Return whether this is a class or a function of a module, as all that is referred to is."""
-    return name.rpartition(".")[2][:1].isupper() or name.count(".") <= 2

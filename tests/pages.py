@@ -1,8 +1,9 @@
 """What a page of Markdown shows, run as its reader would: Python and commands in order, in one empty folder.
 
-A comment on the line before a fence, ``<!-- not run: it needs an account -->``, leaves one out and says why. Near the top of a page
-``<!-- needs: torch -->`` names modules without which it is not run, and ``<!-- run by: tests/test_x.py -->`` the test that runs
-it in its own way. A fence of the language ``output`` is what the block before it prints, with ``...`` for what may differ.
+A comment on the line before a fence, ``<!-- not run: it needs an account -->``, leaves it out and says why.
+One near the top of a page, ``<!-- needs: torch -->``, names modules without which the page is not run, and
+another, ``<!-- run by: tests/test_x.py -->``, the test that runs it in its own way. A fence of the language
+``output`` is what the block before it prints, with ``...`` for what may differ.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The documentation: all that its pages show runs, what they link to is there, and the API has every public name."""
+"""The documentation: all that it shows runs, what it links to is there, and the API has every public name."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_the_api_has_every_public_name() -> None:
     # What is public in two modules is written in one.
     objects = {id(named(name)) for name in written}
     public = {f"rapid_ising.{name}" for name in dir(rapid_ising) if callable(getattr(rapid_ising, name))}
-    public |= {f"rapid_ising.{module}.{name}" for module in OPEN for name in own_names(f"rapid_ising.{module}")}
+    public |= {
+        f"rapid_ising.{module}.{name}" for module in OPEN for name in own_names(f"rapid_ising.{module}")
+    }
     missing = [name for name in public if id(named(name)) not in objects]
     assert sorted(missing) == [], "give each a line in a page of docs/api/"
 

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
-from typing import Any
 
+import pages
 import pytest
-from typer.testing import CliRunner
 
 import rapid_ising as ri
-from rapid_ising.cli.app import app
 
 README = Path(__file__).parent.parent / "README.md"
 
 
-def blocks(language: str) -> list[str]:
-    fences = re.findall(
-        r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    return [text for named, text in fences if named == language]
-
-
-def test_python_examples_run_in_order(capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"__name__": "readme"}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    assert "Evaluation(" in capsys.readouterr().out
-    assert names["samples"].shape == (64, 16)
+@pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
+def test_what_it_shows_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = pages.run(README, tmp_path, monkeypatch)
+    assert "Evaluation(" in ran.printed
+    assert ran.names["samples"].shape == (64, 16)
+    assert len(ran.commands) > 4
 
 
 def test_commands_exist() -> None:
     makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
-    shown = re.findall(r"^make ([a-z-]+)", "\n".join(blocks("")), re.MULTILINE)
+    text = "\n".join(block.text for block in pages.blocks(README) if block.language == "")
+    shown = re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)
     assert shown == ["demo", "test"]
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in shown)
-
-
-def test_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    lines = [line for line in "\n".join(blocks("")).splitlines() if line.startswith("rapid-ising ")]
-    assert len(lines) > 4
-    for line in lines:
-        result = CliRunner().invoke(app, shlex.split(line)[1:])
-        assert result.exit_code == 0, f"{line}: {result.output}"
 
 
 def test_table_names_every_machine() -> None:
