@@ -6,6 +6,7 @@ a converter.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -37,6 +38,9 @@ def block(writer: Any, node: nodes.math_block) -> None:
 
 def _write(writer: Any, node: nodes.Element, as_block: bool) -> None:
     source = " ".join(node.astext().split())
+    if re.search(r"frac ?\d\d", source):
+        # The converter takes the two digits for one number.
+        logger.warning("write \\frac{1}{2} in %s", source, location=node)
     try:
         writer.body.append(tex2mathml(source, as_block=as_block))
     except MathError as error:

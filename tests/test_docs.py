@@ -111,7 +111,7 @@ def own_names(module: str) -> list[str]:
     package = hasattr(found, "__path__")
     return [
         name
-        for name, value in vars(found).items()
+        for name, value in ((name, getattr(found, name)) for name in dir(found))
         if not name.startswith("_")
         and callable(value)
         and getattr(value, "__module__", "").startswith("rapid_ising")

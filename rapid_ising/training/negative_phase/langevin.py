@@ -28,7 +28,7 @@ class Langevin(NegativePhase):
 
     All visible spins are proposed independently, along the gradient of the free energy, continued to real v,
 
-    .. math:: q(v' | v) \propto \exp\left[-\tfrac12 \nabla F(v) \cdot (v' - v)
+    .. math:: q(v' | v) \propto \exp\left[-\tfrac{1}{2} \nabla F(v) \cdot (v' - v)
               - \frac{|v' - v|^2}{2 \alpha}\right], \quad
               \nabla F(v) = -b - W^T \tanh(c + W v)
 
