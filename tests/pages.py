@@ -77,6 +77,8 @@ def run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
     """Run a page in a folder; what is wrong is an error that names the page and the line."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    # What a page may write into the reader's own folders, such as a completion for the shell.
+    monkeypatch.setenv("HOME", str(folder))
     # A module, as classes that a page defines look for theirs.
     page = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", page)
@@ -96,8 +98,11 @@ def run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
             ran = ran._replace(printed=ran.printed + printed)
         elif block.language in SHELLS:
             for command in commands(block.text, "rapid-ising"):
-                result = CliRunner().invoke(app, shlex.split(command, comments=True)[1:])
+                words, _, name = command.partition(" > ")
+                result = CliRunner().invoke(app, shlex.split(words, comments=True)[1:])
                 assert result.exit_code == 0, f"{path}:{block.line}: {command}: {result.output}"
+                if name:
+                    Path(name).write_text(result.stdout, encoding="utf-8")
                 printed = result.output
                 ran = ran._replace(printed=ran.printed + printed, commands=[*ran.commands, command])
     return ran

@@ -6,12 +6,14 @@ import importlib
 import importlib.util
 import re
 import types
+from importlib import metadata
 from pathlib import Path
 
 import pages
 import pytest
 
 import rapid_ising
+from rapid_ising.registry import GROUP
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -27,6 +29,13 @@ def place(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def shows(path: Path) -> bool:
     """Whether a page has something to run, and no other test runs it."""
     runs = [block for block in pages.blocks(path) if block.language in ("python", *pages.SHELLS)]
@@ -36,7 +45,7 @@ def shows(path: Path) -> bool:
 @pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
 @pytest.mark.parametrize("path", [path for path in DOCS if shows(path)], ids=place)
 def test_a_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = [name for name in pages.told(path, "needs") if importlib.util.find_spec(name) is None]
+    missing = [name for name in pages.told(path, "needs") if not is_installed(name)]
     if missing:
         pytest.skip(f"{place(path)} needs {', '.join(missing)}")
     pages.run(path, tmp_path, monkeypatch)
@@ -95,7 +104,7 @@ def test_the_api_has_every_public_name() -> None:
             elif directive == "automodule":
                 written |= {f"{name}.{own}" for own in own_names(name)}
             else:
-                written.add(f"{module}.{name}")
+                written.add(f"{module}.{name}" if path.stem != "backends" else name)
     top = {name: getattr(rapid_ising, name) for name in dir(rapid_ising)}
     modules = {value.__name__ for value in top.values() if isinstance(value, types.ModuleType)}
     modules |= {f"rapid_ising.{name}" for name in APART}
@@ -105,6 +114,14 @@ def test_the_api_has_every_public_name() -> None:
     objects = {id(named(name)) for name in written}
     missing = [name for name in public if id(named(name)) not in objects]
     assert sorted(missing) == [], "give each a line in a page of docs/api/"
+
+
+def test_every_machine_is_shown_with_its_options() -> None:
+    text = (ROOT / "docs" / "api" / "backends.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^### `([\w-]+)`\n\n```{eval-rst}\n.. autoclass:: (\S+)", text, re.MULTILINE)
+    machines = metadata.distribution("rapid-ising").entry_points.select(group=GROUP)
+    wanted = {entry.name: f"{entry.module}.{entry.attr}" for entry in machines}
+    assert dict(shown) == wanted
 
 
 def own_names(module: str) -> list[str]:

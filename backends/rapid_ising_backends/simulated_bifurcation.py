@@ -28,13 +28,13 @@ class SimulatedBifurcation(LocalBackend):
 
     Positions x and momenta y of coupled oscillators, of which the spins are the signs of x. A step, for the
     energy E = sum_i h_i s_i + sum_{i<j} J_ij s_i s_j that is minimised, with h_i the coupling to one
-    oscillator more, M of them in all and |J| the root of the sum of the squares of all J_ij and J_ji:
+    oscillator more, M of them in all and \|J\| the root of the sum of the squares of all J_ij and J_ji:
 
-    .. math:: y_i \mathrel{+}= (p - 1) x_i \, dt, \quad x_i \mathrel{+}= y_i \, dt, \quad
-              y_i \mathrel{-}= \frac{\sqrt{M - 1}}{2 |J|} \sum_j J_{ij} z_j \, dt
+    .. math:: y_i \leftarrow y_i + (p - 1) x_i \, dt, \quad x_i \leftarrow x_i + y_i \, dt, \quad
+              y_i \leftarrow y_i - \frac{\sqrt{M - 1}}{2 |J|} \sum_j J_{ij} z_j \, dt
 
     where p rises by ``pressure_slope`` dt a step, up to 1. Ballistic: z = x; discrete: z = sign(x). Where
-    |x| > 1, x stops at the wall, +-1, and y at 0. Heated: y grows by ``heat_coefficient`` dt times the y of
+    \|x\| > 1, x stops at the wall, +-1, and y at 0. Heated: y grows by ``heat_coefficient`` dt times the y of
     before the step. The scale of the energy has no effect. It obeys no temperature: beta has no effect.
 
     The package is asked for when something is drawn, not before: the machine can be listed and its

@@ -22,15 +22,16 @@ class TwinBifurcation(LocalBackend):
 
     A step of symplectic Euler, for the energy E = sum_i h_i s_i + sum_{i<j} J_ij s_i s_j that is minimised:
 
-    .. math:: y_i \mathrel{+}= \left[ -(1 - a) x_i - c \Big( h_i + \sum_j J_{ij} z_j \Big) \right] dt, \quad
-              x_i \mathrel{+}= y_i \, dt
+    .. math:: y_i \leftarrow y_i - \left[ (1 - a) x_i + c \Bigl( h_i + \sum_j J_{ij} z_j \Bigr) \right] dt,
+              \quad x_i \leftarrow x_i + y_i \, dt
 
     with a rising from 0 to 1. Ballistic: z = x; discrete: z = sign(x), whose forces are those of spins. Where
-    |x| > 1, x stops at the wall, +-1, and y at 0. Heated: y grows by gamma y dt besides, with the y of before
-    the step, so that momenta at walls do not stay 0 and oscillators leave them again. The spins are the signs
-    of x at the end. Fields enter as a constant force, as from an oscillator that stays at +1. The coupling is
+    \|x\| > 1, x stops at the wall, +-1, and y at 0. Heated: y grows by gamma y dt besides, with the y of
+    before the step, so that momenta at walls do not stay 0 and oscillators leave them again. The spins are
+    the signs of x at the end. Fields enter as a constant force, as from an oscillator that stays at +1. The
+    coupling is
 
-    .. math:: c = \frac{1}{2 \sqrt{N}} \, \bigg/ \sqrt{\frac{\sum_{ij} J_{ij}^2 + 2 \sum_i h_i^2}{N (N + 1)}}
+    .. math:: c = \frac{1}{2 \sqrt{N}} \sqrt{\frac{N (N + 1)}{\sum_{ij} J_{ij}^2 + 2 \sum_i h_i^2}}
 
     so that the scale of the energy has no effect. It obeys no temperature: beta has no effect.
 

@@ -26,7 +26,7 @@ CHUNK = 200
 class TwinCim(LocalBackend):
     r"""A twin of a coherent Ising machine: N noisy oscillators under a rising pump, read by their signs.
 
-    .. math:: dx_i = \Big[(p - 1 - x_i^2) x_i - \xi \sum_j J_{ij} x_j\Big] dt + \sigma dW_i,
+    .. math:: dx_i = \Bigl[(p - 1 - x_i^2) x_i - \xi \sum_j J_{ij} x_j\Bigr] dt + \sigma dW_i,
         \quad s_i = \mathrm{sign}\, x_i
 
     with J in dimod's sign: a negative J feeds one oscillator into another with its own sign. The pump p rises

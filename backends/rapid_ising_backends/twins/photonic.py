@@ -21,8 +21,8 @@ from rapid_ising.validation import finite, positive_integer
 class TwinPhotonic(LocalBackend):
     r"""A twin of a spatial photonic machine: Metropolis sampling on energies that light adds up.
 
-    .. math:: E(s) = \frac{c}{2} \Big[\sum_k I_k - \sum_{ki} \xi_{ki}^2\Big], \quad
-        I_k = \Big(\sum_i \xi_{ki} s_i\Big)^2
+    .. math:: E(s) = \frac{c}{2} \Bigl[\sum_k I_k - \sum_{ki} \xi_{ki}^2\Bigr], \quad
+        I_k = \Bigl(\sum_i \xi_{ki} s_i\Bigr)^2
 
     for J_ij = c sum_k xi_ki xi_kj, in dimod's sign. Spins are phases of a light modulator and a pattern its
     amplitudes; a lens adds up the field, and a camera sees the intensity I_k, one a pattern. So the machine
