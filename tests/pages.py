@@ -55,10 +55,10 @@ def blocks(path: Path) -> Iterator[Block]:
         place += 1
         if opened:
             indent, fence, language = opened.groups()
-            told = re.fullmatch(r" *<!-- not run: (.+) -->", lines[place - 2]) if place > 1 else None
+            note = re.fullmatch(r" *<!-- not run: (.+) -->", lines[place - 2]) if place > 1 else None
             end = lines.index(indent + fence, place)
             text = "\n".join(line.removeprefix(indent) for line in lines[place:end])
-            yield Block(language, text + "\n", place + 1, told and told[1])
+            yield Block(language, text + "\n", place + 1, note and note[1])
             place = end + 1
 
 

@@ -13,7 +13,6 @@ import rapid_ising as ri
 README = Path(__file__).parent.parent / "README.md"
 
 
-@pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
 def test_what_it_shows_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = pages.run(README, tmp_path, monkeypatch)
     assert "Evaluation(" in ran.printed
