@@ -1,0 +1,96 @@
+"""A picture of overlaps: of samples with each other, or with patterns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rapid_ising.evaluation.overlaps import overlap_distribution, overlaps
+from rapid_ising.plotting.style import COLOURS, GREY, axes_on, clean, reference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+POINTS = 2400
+"""The points that are drawn, of all patterns together."""
+
+
+def plot_overlaps(
+    samples: npt.ArrayLike, patterns: npt.ArrayLike | None = None, *, ax: Axes | None = None
+) -> Axes:
+    r"""Draw overlaps of samples and return the axes.
+
+    .. math:: q_{ab} = \frac{1}{V} \sum_i v^a_i v^b_i
+
+    With patterns, a column of points for each: the overlaps of all samples with it, 1 where a sample is the
+    pattern and -1 where it is the opposite, and their median. Without, the law P(q) of the overlaps of
+    samples with each other, the order parameter of spin glasses.
+
+    Parameters
+    ----------
+    samples
+        Spins, shape (n, V).
+    patterns
+        Spins, shape (K, V), such as the signs of a model's patterns.
+    ax
+        Where to draw; left out, in a new figure.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    InvalidDataError
+        If a set has no rows, values that are not spins, or another width.
+
+    Examples
+    --------
+    >>> axes = plot_overlaps([[1, 1, 1, 1], [1, 1, 1, -1]], [[1, 1, 1, 1]])
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('pattern', 'overlap q with each sample')
+    """
+    axes = axes_on(ax)
+    if patterns is None:
+        law = overlap_distribution(samples)
+        axes.bar(
+            law.values,
+            law.probabilities,
+            width=0.8 * float(law.values[1] - law.values[0]),
+            color=COLOURS[0],
+        )
+        axes.set_xlim(-1.1, 1.1)
+        axes.set_xlabel("overlap q of two samples")
+        axes.set_ylabel("share of pairs, P(q)")
+        clean(axes)
+        return axes
+    values = overlaps(samples, patterns)
+    count = values.shape[1]
+    shown = values[:: -(-values.size // POINTS)]
+    # Spread by rank, not by chance: the same samples make the same picture.
+    spread = 0.3 * (2 * (np.arange(len(shown)) * 0.618034 % 1) - 1)
+    for place in range(count):
+        axes.plot(
+            place + 1 + spread,
+            shown[:, place],
+            linestyle="none",
+            marker="o",
+            markersize=2.5,
+            alpha=0.45,
+            markeredgewidth=0,
+            color=COLOURS[0],
+        )
+    middle = np.median(values, axis=0)
+    axes.hlines(middle, np.arange(count) + 0.6, np.arange(count) + 1.4, color=COLOURS[1], linewidth=2)
+    reference(axes, 0.0, "")
+    axes.set_ylim(-1.08, 1.08)
+    axes.set_xlim(0.4, count + 0.6)
+    if count <= 20:
+        axes.set_xticks(range(1, count + 1))
+    axes.set_xlabel("pattern")
+    axes.set_ylabel("overlap q with each sample")
+    axes.annotate(
+        "bars: medians", (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=GREY
+    )
+    clean(axes)
+    return axes
