@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 OPTIONS = [
@@ -32,11 +32,11 @@ OPTIONS = [
 class Browser:
     """One page of a browser; what it asks for is in ``requests``."""
 
-    def __init__(self, commands: int, events: int) -> None:
-        self._commands = os.fdopen(commands, "wb", buffering=0)
-        self._events = os.fdopen(events, "rb", buffering=0)
+    def __init__(self, commands: IO[bytes], events: IO[bytes]) -> None:
+        self._commands, self._events = commands, events
         self._number, self._rest = 0, b""
         self.requests: list[str] = []
+        self.blocked: list[str] = []
         self.loaded = False
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._page = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -69,6 +69,8 @@ class Browser:
         event: dict[str, Any] = json.loads(message)
         if event.get("method") == "Network.requestWillBeSent":
             self.requests.append(event["params"]["request"]["url"])
+        if event.get("method") == "Network.loadingFailed":
+            self.blocked.append(event["params"].get("blockedReason", event["params"]["errorText"]))
         self.loaded |= event.get("method") == "Page.loadEventFired"
         return event
 
@@ -84,7 +86,7 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
-        self.requests, self.loaded = [], False
+        self.requests, self.blocked, self.loaded = [], [], False
         self.ask("Page.navigate", url=path.as_uri())
         while not self.loaded:
             self._next()
@@ -119,8 +121,9 @@ def browser() -> Iterator[Browser]:
         )
         for end in (theirs, ours, low, high):
             os.close(end)
-        try:
-            yield Browser(commands, events)
-        finally:
-            started.terminate()
-            started.wait(timeout=20)
+        with os.fdopen(commands, "wb", buffering=0) as to, os.fdopen(events, "rb", buffering=0) as back:
+            try:
+                yield Browser(to, back)
+            finally:
+                started.terminate()
+                started.wait(timeout=20)

@@ -25,7 +25,7 @@ class Warm(ri.LocalBackend):
 
     name: ClassVar[str] = "warm"
     capabilities: ri.Capabilities = dataclasses.field(
-        default_factory=lambda: ri.Capabilities(temperature="effective", max_reads=30), repr=False
+        default=ri.Capabilities(temperature="effective"), repr=False
     )
     asked: list[int] = dataclasses.field(default_factory=list, repr=False, compare=False)
 
@@ -38,7 +38,7 @@ class Warm(ri.LocalBackend):
 
 
 def test_every_call_of_every_stage_is_counted_once() -> None:
-    machine = Warm()
+    machine = Warm(ri.Capabilities(temperature="effective", max_reads=30))
     chain = Calibrated(Gauged(Batched(machine), gauges=2))
     job = chain.submit(PROBLEM, num_reads=100, seed=np.random.default_rng(0))
     job.result()

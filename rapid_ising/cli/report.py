@@ -62,7 +62,7 @@ def report(
         finite("price", price, minimum=0)
     run = load_run(run_file)
     target = output_file(run_file.with_name(run_file.name + ".html") if out is None else out)
-    data = _data(run, dataset)
+    data = data_of(run, dataset)
     beside = journal_of(run, run_file) if journal is None else journal
     kept = None if beside is None else Journal(beside, write=False)
     try:
@@ -77,7 +77,7 @@ def report(
     results().print(f"report: {target}", soft_wrap=True, markup=False)
 
 
-def _data(run: TrainingRun, asked: str | None) -> Dataset | None:
+def data_of(run: TrainingRun, asked: str | None) -> Dataset | None:
     """Return the data set that was asked for, or the one that the run names if it is still the same."""
     from rapid_ising.datasets import load
     from rapid_ising.report.run_page import same_data

@@ -13,8 +13,8 @@ from rapid_ising.plotting.style import COLOURS, GREY, axes_on, clean, reference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS = 2400
-"""The points that are drawn, of all patterns together."""
+LARGEST = 240.0
+"""The area of a dot that stands for all samples, in square points."""
 
 
 def plot_overlaps(
@@ -24,9 +24,9 @@ def plot_overlaps(
 
     .. math:: q_{ab} = \frac{1}{V} \sum_i v^a_i v^b_i
 
-    With patterns, a column of points for each: the overlaps of all samples with it, 1 where a sample is the
-    pattern and -1 where it is the opposite, and their median. Without, the law P(q) of the overlaps of
-    samples with each other, the order parameter of spin glasses.
+    With patterns, a column of dots for each: the overlaps of all samples with it, 1 where a sample is the
+    pattern and -1 where it is the opposite, the area of a dot the share of samples; and their median.
+    Without, the law P(q) of the overlaps of samples with each other, the order parameter of spin glasses.
 
     Parameters
     ----------
@@ -66,18 +66,15 @@ def plot_overlaps(
         return axes
     values = overlaps(samples, patterns)
     count = values.shape[1]
-    shown = values[:: -(-values.size // POINTS)]
-    # Spread by rank, not by chance: the same samples make the same picture.
-    spread = 0.3 * (2 * (np.arange(len(shown)) * 0.618034 % 1) - 1)
     for place in range(count):
-        axes.plot(
-            place + 1 + spread,
-            shown[:, place],
-            linestyle="none",
-            marker="o",
-            markersize=2.5,
-            alpha=0.45,
-            markeredgewidth=0,
+        # Few values are different, and many samples have each.
+        found, times = np.unique(values[:, place], return_counts=True)
+        axes.scatter(
+            np.full(len(found), place + 1),
+            found,
+            s=np.maximum(3.0, LARGEST * times / len(values)),
+            alpha=0.7,
+            linewidths=0,
             color=COLOURS[0],
         )
     middle = np.median(values, axis=0)
@@ -90,7 +87,13 @@ def plot_overlaps(
     axes.set_xlabel("pattern")
     axes.set_ylabel("overlap q with each sample")
     axes.annotate(
-        "bars: medians", (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=GREY
+        "dots: share of samples, bars: medians",
+        (1, 1),
+        xycoords="axes fraction",
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=GREY,
     )
     clean(axes)
     return axes

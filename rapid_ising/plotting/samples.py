@@ -57,7 +57,7 @@ def plot_samples(
     --------
     >>> axes = plot_samples(np.ones((3, 4)), columns=3)
     >>> axes.images[0].get_array().shape
-    (27, 77, 3)
+    (26, 76, 4)
     """
     rows = pixels_of(samples, shape)
     if shape is None:

@@ -62,7 +62,7 @@ def training_figure(
     Examples
     --------
     >>> history = [{"epoch": 1, "hamming_test": 0.4}, {"epoch": 2, "hamming_test": 0.3}]
-    >>> figure = training_figure({"RAPID": history}, {"true": np.ones((3, 4))}, (2, 2))
+    >>> figure = training_figure({"RAPID": history}, {"true": [[1, 1, -1, 1]]}, (2, 2))
     >>> [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
     ['epoch']
     """

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -125,9 +126,11 @@ class CSVLog(HistoryFile):
         return _csv([[record.get(name, "") for name in self._columns] for record in records])
 
     def _seconds(self, text: str) -> list[float]:
-        whole = text[: text.rfind("\n") + 1]
+        rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
         try:
-            return [float(row["seconds"]) for row in csv.DictReader(io.StringIO(whole))]
+            # Another head than ours is that of another file.
+            known = "seconds" in (rows.fieldnames or ())
+            return [float(row["seconds"]) for row in rows] if known else [math.nan]
         except (KeyError, TypeError, ValueError, csv.Error):
             return [math.nan]
 
@@ -211,7 +214,9 @@ class TensorBoard:
 
     def on_start(self, run: TrainingRun) -> None:
         """Open an event file; what was done before a resume is in an earlier one."""
-        from tensorboardX import SummaryWriter
+        # Not its SummaryWriter, whose flush does not wait for the thread that writes.
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
 
         place = Path(self.folder)
         before = any(place.glob("events.out.tfevents.*"))
@@ -219,9 +224,18 @@ class TensorBoard:
             raise CheckpointError(
                 f"{place} holds the events of another training: give another folder, or remove it"
             )
-        self._writer = SummaryWriter(str(place), purge_step=run.epochs + 1)
-        self._written = run.epochs if before else 0
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            # Its own name has seconds alone, and TensorBoard reads files in the order of their names.
+            self._writer = EventsWriter(str(place / "events"), f".{time.time_ns()}")
+        except OSError as error:
+            raise CheckpointError(f"cannot write into {place}: {error.strerror or error}") from error
         weakref.finalize(self, self._writer.close)
+        if before:
+            # TensorBoard forgets what it has of this step and of later ones.
+            start = SessionLog(status=SessionLog.START)
+            self._writer.write_event(Event(step=run.epochs + 1, wall_time=time.time(), session_log=start))
+        self._written = run.epochs if before else 0
         self._write(run)
 
     def on_epoch_end(self, run: TrainingRun) -> None:
@@ -231,9 +245,16 @@ class TensorBoard:
         self._write(run)
 
     def _write(self, run: TrainingRun) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
         for record in run.history[self._written :]:
-            for name, value in record.items():
-                if name != "epoch":
-                    self._writer.add_scalar(name, value, int(record["epoch"]))
+            values = [
+                Summary.Value(tag=name, simple_value=value)
+                for name, value in record.items()
+                if name != "epoch"
+            ]
+            event = Event(step=int(record["epoch"]), wall_time=time.time(), summary=Summary(value=values))
+            self._writer.write_event(event)
         self._written = run.epochs
         self._writer.flush()
