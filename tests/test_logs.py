@@ -109,6 +109,15 @@ def test_a_resumed_training_goes_on_without_duplicates(kind: str, tmp_path: Path
     assert run.epochs == 6
 
 
+@each
+def test_one_callback_serves_two_trainings(kind: str, tmp_path: Path) -> None:
+    make, read = KINDS[kind]
+    log = make(tmp_path / "log")
+    train(log, tmp_path, 2)
+    run = train(log, tmp_path, 3, resume=True)
+    assert same(read(tmp_path / "log"), run.history)
+
+
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_a_line_that_was_cut_off_is_written_again(kind: str, tmp_path: Path) -> None:
     make, read = KINDS[kind]
@@ -127,7 +136,6 @@ def test_the_log_of_another_training_is_left_as_it_is(kind: str, tmp_path: Path)
     (tmp_path / "state").unlink()
     with pytest.raises(CheckpointError, match="another training: give another"):
         train(make(path), tmp_path, 2)
-    # Before any work.
     assert not (tmp_path / "state").exists()
     assert same(read(path), first.history)
 
@@ -166,6 +174,15 @@ def test_a_killed_run_leaves_whole_lines(tmp_path: Path) -> None:
     for kind in ("csv", "json"):
         records = KINDS[kind][1](tmp_path / kind)
         assert [record["epoch"] for record in records] == [1, 2, 3]
+
+
+def test_what_a_start_raises_comes_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("notes")
+    model = ri.PatternRBM(9, 4, 2, seed=0)
+    before = model.numpy_parameters()["visible_patterns"].copy()
+    with pytest.raises(CheckpointError):
+        ri.train(model, DATA.train, recipe="paper", callbacks=[CSVLog(tmp_path / "log")], progress=False)
+    assert (model.numpy_parameters()["visible_patterns"] == before).all()
 
 
 def test_what_json_has_no_word_for_is_text(tmp_path: Path) -> None:

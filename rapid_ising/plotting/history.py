@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.plotting.style import (
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Histories = TrainingRun | Sequence[Mapping[str, float]]
+Source: TypeAlias = TrainingRun | Sequence[Mapping[str, float]]
+"""A run, or its history."""
 DISTANCE, LIKELIHOOD = "wrong pixels (share)", "log-likelihood (nats an image)"
 KNOWN = {
     "hamming_test": (DISTANCE, "held out, \u03b2 = 1"),
@@ -39,7 +40,7 @@ BESIDE = ("epoch", "seconds", "reads_beta", "machine_")
 """How the measures begin that are no curve of their own, or have their own picture."""
 
 
-def panels(history: Histories) -> dict[str, list[str]]:
+def panels(history: Source) -> dict[str, list[str]]:
     """Return the measures that a history has, by their unit; the learning rate where there is no other.
 
     Examples
@@ -55,7 +56,7 @@ def panels(history: Histories) -> dict[str, list[str]]:
     return {unit: [name for name in chosen if units[name] == unit] for unit in dict.fromkeys(units.values())}
 
 
-def plot_history(history: Histories, *measures: str, ax: Axes | None = None) -> Figure:
+def plot_history(history: Source, *measures: str, ax: Axes | None = None) -> Figure:
     """Return a figure of what was recorded of each epoch, against the epoch.
 
     Parameters
@@ -87,11 +88,10 @@ def plot_history(history: Histories, *measures: str, ax: Axes | None = None) -> 
     if not recorded:
         raise InvalidParameterError("the history has no epochs yet: train first")
     unknown = [name for name in measures if name not in recorded]
-    if unknown or not panels(records):
-        raise InvalidParameterError(
-            f"the history has no {(unknown or ['measure'])[0]!r}; it has {', '.join(sorted(recorded))}"
-        )
     groups = list(panels(records).values())
+    if unknown or not groups:
+        missing = repr(unknown[0]) if unknown else "measure"
+        raise InvalidParameterError(f"the history has no {missing}; it has {', '.join(sorted(recorded))}")
     if measures or ax is not None:
         groups = [list(measures) or [name for group in groups for name in group]]
     if ax is not None:
@@ -104,11 +104,10 @@ def plot_history(history: Histories, *measures: str, ax: Axes | None = None) -> 
         places = list(figure.subplots(1, len(groups), squeeze=False)[0])
     for place, group in zip(places, groups, strict=True):
         _panel(axes_on(place), records, group)
-    drawn = places[0].figure
-    return drawn  # type: ignore[return-value]
+    return cast("Figure", places[0].figure)
 
 
-def _records(history: Histories) -> Sequence[Mapping[str, float]]:
+def _records(history: Source) -> Sequence[Mapping[str, float]]:
     return history.history if isinstance(history, TrainingRun) else history
 
 

@@ -28,6 +28,26 @@ NARROW = 7.0
 Style: TypeAlias = Literal["-", "--", ":"]
 STYLES: tuple[Style, ...] = ("-", "--", ":")
 """One line style a round of colours."""
+INK = "#1b1c1d"
+"""What text and axes are drawn in where they are to follow the theme of a page."""
+THEMED = {
+    INK: "ink",
+    GREY: "soft",
+    LINE: "line",
+    **{colour.lower(): f"colour{place}" for place, colour in enumerate(COLOURS)},
+}
+"""The colours of a figure that another theme changes, with the names of what they become."""
+LIGHT = {"ink": "#1d1f23", "soft": "#5f6368", "line": "#d9dce0"} | {
+    f"colour{place}": colour for place, colour in enumerate(COLOURS)
+}
+DARK = {"ink": "#e4e6e9", "soft": "#a2a8b0", "line": "#383c42"} | dict(
+    zip(
+        (f"colour{place}" for place in range(len(COLOURS))),
+        ("#4ba3e3", "#f0853f", "#2fbf93", "#dc94bd", "#efb53c", "#7cc7f0"),
+        strict=True,
+    )
+)
+"""The same on a dark page, as well told apart from the ground."""
 
 
 def require_matplotlib() -> None:
@@ -52,28 +72,6 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     figure.savefig(target, format="png")
     return target
-
-
-INK = "#1b1c1d"
-"""What text and axes are drawn in where they are to follow the theme of a page."""
-THEMED = {
-    INK: "ink",
-    GREY: "soft",
-    LINE: "line",
-    **{colour.lower(): f"colour{place}" for place, colour in enumerate(COLOURS)},
-}
-"""The colours of a figure that another theme changes, with the names of what they become."""
-LIGHT = {"ink": "#1d1f23", "soft": "#5f6368", "line": "#d9dce0"} | {
-    f"colour{place}": colour for place, colour in enumerate(COLOURS)
-}
-DARK = {"ink": "#e4e6e9", "soft": "#a2a8b0", "line": "#383c42"} | dict(
-    zip(
-        (f"colour{place}" for place in range(len(COLOURS))),
-        ("#4ba3e3", "#f0853f", "#2fbf93", "#dc94bd", "#efb53c", "#7cc7f0"),
-        strict=True,
-    )
-)
-"""The same on a dark page, as well told apart from the ground."""
 
 
 def axes_on(ax: Axes | None, width: float = 4.8, height: float = 3.2) -> Axes:

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from rapid_ising.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN, COMPARED = 40, 400
 """The samples that are drawn, and those whose overlaps are."""
@@ -154,7 +155,7 @@ def _file(text: str) -> str:
 
 
 def _drawn(name: str, axes: Axes, alt: str, caption: str = "") -> Picture:
-    return Picture(name, svg(axes.figure.get_figure(root=True)), alt, caption)
+    return Picture(name, svg(cast("Figure", axes.figure)), alt, caption)
 
 
 def _samples(run: TrainingRun, data: Dataset | None, seed: int) -> Iterator[Element]:

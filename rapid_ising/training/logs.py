@@ -201,6 +201,7 @@ class TensorBoard:
 
     folder: str | os.PathLike[str]
     _writer: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _close: Any = dataclasses.field(default=None, init=False, repr=False, compare=False)
     _written: int = dataclasses.field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -218,6 +219,9 @@ class TensorBoard:
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+        if self._close is not None:
+            # The file of an earlier training.
+            self._close()
         place = Path(self.folder)
         before = any(place.glob("events.out.tfevents.*"))
         if before and not run.history:
@@ -230,7 +234,7 @@ class TensorBoard:
             self._writer = EventsWriter(str(place / "events"), f".{time.time_ns()}")
         except OSError as error:
             raise CheckpointError(f"cannot write into {place}: {error.strerror or error}") from error
-        weakref.finalize(self, self._writer.close)
+        self._close = weakref.finalize(self, self._writer.close)
         if before:
             # TensorBoard forgets what it has of this step and of later ones.
             start = SessionLog(status=SessionLog.START)

@@ -202,6 +202,10 @@ def train(
             earlier.put_back(run, steps, phase, rng)
             run.origin["starts"] = [*run.origin.get("starts", []), _begun(seed, run.epochs)]
         model.temperature = heat
+        for callback in callbacks:
+            begin = getattr(callback, "on_start", None)
+            if begin is not None:
+                begin(run)
     except BaseException:
         model.set_parameters(untouched[0])
         model.temperature = untouched[1]
@@ -211,10 +215,6 @@ def train(
         run.stopped = "early"
         return run
 
-    for callback in callbacks:
-        begin = getattr(callback, "on_start", None)
-        if begin is not None:
-            begin(run)
     goes_on = f", from epoch {run.epochs + 1}" if run.epochs else ""
     log.info("training %s on %d rows, %d epochs%s: %s", model.name, len(images), total, goes_on, phase)
     last = Snapshot.take(run, steps, phase, rng)
