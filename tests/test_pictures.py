@@ -160,6 +160,20 @@ def test_overlaps_are_those_of_the_evaluation() -> None:
     np.testing.assert_allclose(heights, law.probabilities)
 
 
+def test_overlaps_of_many_spins_are_rounded() -> None:
+    samples = ri.RBM(784, 2, seed=0).sample(60, seed=0)
+    bars = ri.plot_overlaps(samples).patches
+    assert len(bars) <= 65
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(1)  # type: ignore[attr-defined]
+    law = ri.evaluation.overlap_distribution(samples)
+    mean = sum((bar.get_x() + bar.get_width() / 2) * bar.get_height() for bar in bars)  # type: ignore[attr-defined]
+    assert abs(mean - law.values @ law.probabilities) < 1 / 64
+    (dots,) = ri.plot_overlaps(samples, samples[:1]).collections[:1]
+    assert isinstance(dots, PathCollection)
+    wanted = np.unique(ri.evaluation.overlaps(samples, samples[:1]))
+    assert all(np.abs(wanted - q).min() <= 1 / 64 + 1e-9 for _, q in np.asarray(dots.get_offsets()))
+
+
 def test_calibration_shows_estimates_with_their_errors() -> None:
     axes = ri.plot_calibration(HISTORY)
     reads, machine = axes.containers

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LARGEST = 240.0
 """The area of a dot that stands for all samples, in square points."""
+LEVELS = 64
+"""The steps from -1 to 1 that overlaps of more spins are rounded to: finer ones could not be seen."""
 
 
 def plot_overlaps(
@@ -26,7 +28,8 @@ def plot_overlaps(
 
     With patterns, a column of dots for each: the overlaps of all samples with it, 1 where a sample is the
     pattern and -1 where it is the opposite, the area of a dot the share of samples; and their median.
-    Without, the law P(q) of the overlaps of samples with each other, the order parameter of spin glasses.
+    Without, the law P(q) of the overlaps of samples with each other, the order parameter of spin glasses. Of
+    more than 64 spins, overlaps are shown to the nearest 1/32.
 
     Parameters
     ----------
@@ -53,22 +56,19 @@ def plot_overlaps(
     axes = axes_on(ax)
     if patterns is None:
         law = overlap_distribution(samples)
-        axes.bar(
-            law.values,
-            law.probabilities,
-            width=0.8 * float(law.values[1] - law.values[0]),
-            color=COLOURS[0],
-        )
+        levels, group = np.unique(_levels(law.values, len(law.values) - 1), return_inverse=True)
+        shares = np.bincount(group.ravel(), law.probabilities)
+        axes.bar(levels, shares, width=0.8 * float(levels[1] - levels[0]), color=COLOURS[0])
         axes.set_xlim(-1.1, 1.1)
         axes.set_xlabel("overlap q of two samples")
         axes.set_ylabel("share of pairs, P(q)")
         clean(axes)
         return axes
     values = overlaps(samples, patterns)
-    count = values.shape[1]
+    count, width = values.shape[1], np.shape(patterns)[1]
     for place in range(count):
         # Few values are different, and many samples have each.
-        found, times = np.unique(values[:, place], return_counts=True)
+        found, times = np.unique(_levels(values[:, place], width), return_counts=True)
         axes.scatter(
             np.full(len(found), place + 1),
             found,
@@ -97,3 +97,8 @@ def plot_overlaps(
     )
     clean(axes)
     return axes
+
+
+def _levels(overlaps: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+    """Return overlaps of so many spins as they are shown."""
+    return overlaps if width <= LEVELS else np.round(overlaps * (LEVELS / 2)) / (LEVELS / 2)

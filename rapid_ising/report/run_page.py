@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN, COMPARED = 40, 400
-"""The samples that are drawn, and those whose overlaps are."""
+SHOWN, COMPARED, COLUMNS = 40, 400, 20
+"""The samples that are drawn, those whose overlaps are, and the patterns whose overlaps with them are."""
 TWIN = "twin-"
 """How the names of digital twins begin."""
 
@@ -189,8 +189,8 @@ def _samples(run: TrainingRun, data: Dataset | None, seed: int) -> Iterator[Elem
     )
     yield _drawn(
         "pattern-overlaps",
-        plot_overlaps(samples, patterns[:SHOWN]),
-        f"The overlaps of {COMPARED} samples with each pattern",
+        plot_overlaps(samples, patterns[:COLUMNS]),
+        f"The overlaps of {COMPARED} samples with each of {min(COLUMNS, len(patterns))} patterns",
         "1: a sample is the pattern; \u22121: its opposite.",
     )
 
