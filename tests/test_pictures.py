@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import dimod
@@ -16,7 +18,8 @@ import rapid_ising as ri
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, MissingDependencyError
 from rapid_ising.machine import Calibrated
 from rapid_ising.plotting import png, svg, themed
-from rapid_ising.plotting.style import DARK, LIGHT, PIXELS
+from rapid_ising.plotting.style import DARK, LIGHT, PIXELS, PYPLOT
+from rapid_ising.report.run_page import run_page
 
 HISTORY: list[dict[str, float]] = [
     {
@@ -36,6 +39,13 @@ HISTORY: list[dict[str, float]] = [
     for epoch in (1, 2, 3)
 ]
 EMPTY = ri.TrainingRun(ri.RBM(4, 2, seed=0))
+
+
+@pytest.fixture(autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    if PYPLOT in sys.modules:
+        sys.modules[PYPLOT].close("all")
 
 
 def points(line: Any) -> list[tuple[float, float]]:
@@ -78,6 +88,17 @@ def test_it_is_drawn_where_it_is_told_to() -> None:
         ri.plot_reconstructions(EMPTY.model, ri.datasets.stripes(2), ax=places[4]),
     ]
     assert all(there is here for there, here in zip(drawn, places[1:], strict=True))
+
+
+def test_it_is_one_of_pyplots_where_that_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    pyplot = importlib.import_module(PYPLOT)
+    drawn = [ri.plot_history(HISTORY), ri.plot_samples(np.ones((1, 4))).figure]
+    assert [pyplot.figure(number) for number in pyplot.get_fignums()] == drawn
+    assert len(run_page(ri.TrainingRun(EMPTY.model, HISTORY))) > 10
+    assert len(pyplot.get_fignums()) == 2
+    monkeypatch.delitem(sys.modules, PYPLOT)
+    ri.plot_history(HISTORY)
+    assert len(pyplot.get_fignums()) == 2
 
 
 def test_a_history_without_measures_has_its_learning_rate() -> None:

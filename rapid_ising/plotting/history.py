@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.plotting.style import (
     COLOURS,
-    DPI,
-    axes_on,
     clean,
     negative_log,
+    new_figure,
     reference,
     require_matplotlib,
 )
@@ -97,13 +96,10 @@ def plot_history(history: Source, *measures: str, ax: Axes | None = None) -> Fig
     if ax is not None:
         places = [ax]
     else:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(4.8 * len(groups), 3.2), dpi=DPI)
-        figure.set_layout_engine("constrained", w_pad=0.08)
+        figure = new_figure(4.8 * len(groups), 3.2)
         places = list(figure.subplots(1, len(groups), squeeze=False)[0])
     for place, group in zip(places, groups, strict=True):
-        _panel(axes_on(place), records, group)
+        _panel(place, records, group)
     return cast("Figure", places[0].figure)
 
 

@@ -73,7 +73,7 @@ def plot_overlaps(
             np.full(len(found), place + 1),
             found,
             s=np.maximum(3.0, LARGEST * times / len(values)),
-            alpha=0.7,
+            alpha=0.85,
             linewidths=0,
             color=COLOURS[0],
         )

@@ -65,6 +65,8 @@ def plot_samples(
         shape = (side, side)
     images = spin_images("samples", rows[: positive_integer("limit", limit)], shape)
     wide = max(1, round(math.sqrt(2 * len(images) * shape[0] / shape[1])))
+    # A few more in a row where the last row is full then.
+    wide = next((more for more in range(wide, 2 * wide) if len(images) % more == 0), wide)
     across = min(len(images), positive_integer("columns", wide if columns is None else columns))
     dots = mosaic(images, across)
     axes = axes_on(ax, 4.8, 4.8 * dots.shape[0] / dots.shape[1] + 0.1)

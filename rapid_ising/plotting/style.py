@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -23,6 +24,7 @@ PIXELS = {-1: (1.0, 1.0, 1.0), 0: (0.80, 0.80, 0.78), 1: (0.15, 0.16, 0.20)}
 """White, grey for an erased pixel, and ink."""
 GREY, LINE = "#666666", "#e5e5e5"
 DPI = 150
+PYPLOT = "matplotlib.pyplot"
 NARROW = 7.0
 """Inches across a figure that a phone should still show legibly."""
 Style: TypeAlias = Literal["-", "--", ":"]
@@ -75,18 +77,30 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
 
 def axes_on(ax: Axes | None, width: float = 4.8, height: float = 3.2) -> Axes:
-    """Return the axes that a picture was given, or those of a new figure of so many inches.
-
-    The figure is none of pyplot's: nothing has to be closed, and no window opens.
-    """
+    """Return the axes that a picture was given, or those of a new figure of so many inches."""
     require_matplotlib()
-    if ax is not None:
-        return ax
+    return new_figure(width, height).subplots() if ax is None else ax
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of so many inches.
+
+    It is one of pyplot's where the program uses that or is a notebook, so that ``plt.show()`` or the end of a
+    cell shows it; else one that no window shows and nobody has to close.
+    """
+    if {PYPLOT, "ipykernel"} & sys.modules.keys():
+        pyplot = importlib.import_module(PYPLOT)
+        figure: Figure = pyplot.figure(figsize=(width, height), layout="constrained")
+        return figure
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI)
-    figure.set_layout_engine("constrained")
-    return figure.subplots()
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def close(figure: Figure) -> None:
+    """Let go of a figure that was made into a file: pyplot would keep it, and show it."""
+    if PYPLOT in sys.modules:
+        sys.modules[PYPLOT].close(figure)
 
 
 def clean(axes: Axes) -> None:

@@ -25,6 +25,7 @@ from rapid_ising.plotting import (
     themed,
 )
 from rapid_ising.plotting.history import KNOWN, panels
+from rapid_ising.plotting.style import close
 from rapid_ising.report.page import Element, Heading, Picture, Table, Text
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.version import __version__
@@ -140,9 +141,8 @@ def _curves(run: TrainingRun) -> Iterator[Element]:
     elif list(found) == ["learning rate"]:
         yield Text("No callback measured anything: train with an `Evaluate` callback for curves.")
     for unit, measures in found.items():
-        figure = plot_history(run, *measures)
-        told = [_course(run, measure) for measure in measures]
-        yield Picture(_file(unit), svg(figure), f"{unit} against the epoch. {'; '.join(told)}.")
+        told = "; ".join(_course(run, measure) for measure in measures)
+        yield _drawn(_file(unit), plot_history(run, *measures), f"{unit} against the epoch. {told}.")
 
 
 def _course(run: TrainingRun, measure: str) -> str:
@@ -154,8 +154,11 @@ def _file(text: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
 
 
-def _drawn(name: str, axes: Axes, alt: str, caption: str = "") -> Picture:
-    return Picture(name, svg(cast("Figure", axes.figure)), alt, caption)
+def _drawn(name: str, drawn: Axes | Figure, alt: str, caption: str = "") -> Picture:
+    figure = cast("Figure", getattr(drawn, "figure", drawn))
+    content = svg(figure)
+    close(figure)
+    return Picture(name, content, alt, caption)
 
 
 def _samples(run: TrainingRun, data: Dataset | None, seed: int) -> Iterator[Element]:
@@ -253,7 +256,8 @@ def _use(run: TrainingRun, journal: Journal | None, price: float | None) -> Iter
         ["machine time", f"{totals['seconds']:.4g} s" if totals["seconds"] else "not stated"],
     ]
     if price is not None:
-        rows.append(["cost", f"{totals['seconds'] * price:.4g}, at {price:g} a second"])
+        cost = f"{totals['seconds'] * price:.4g}, at {price:g} a second"
+        rows.append(["cost", cost if totals["seconds"] else "not known"])
     yield Table(["", "all epochs"], rows, "What the epochs took of the machine")
     if journal is not None:
         yield from _jobs(journal, price)
@@ -266,8 +270,10 @@ def _jobs(journal: Journal, price: float | None) -> Iterator[Element]:
         name, _ = journal.machine(entry.run)
         label = name if entry.emulated is None else f"{name} (emulated)"
         group = groups.setdefault((label, entry.state), [0, 0, 0, 0.0])
+        # As a budget counts them.
         known = entry.predicted if entry.machine_seconds is None else entry.machine_seconds
-        for place, value in enumerate((1, entry.attempts, entry.attempts * entry.reads, known)):
+        seconds = known + (entry.attempts - 1) * entry.predicted
+        for place, value in enumerate((1, entry.attempts, entry.attempts * entry.reads, seconds)):
             group[place] += value
     rows = [
         [label, state, f"{jobs:.0f}", f"{sent:.0f}", f"{reads:.0f}", f"{seconds:.4g}"]
@@ -275,7 +281,10 @@ def _jobs(journal: Journal, price: float | None) -> Iterator[Element]:
         for (label, state), (jobs, sent, reads, seconds) in groups.items()
     ]
     columns = ["machine", "state", "jobs", "sent", "reads", "machine s"] + ([] if price is None else ["cost"])
-    yield Table(columns, rows, f"All jobs in the journal {journal.path.name}")
+    caption = (
+        f"All jobs in the journal {journal.path.name}; seconds that the machine did not state are expected"
+    )
+    yield Table(columns, rows, caption)
 
 
 def _provenance(run: TrainingRun, seed: int) -> Iterator[Element]:

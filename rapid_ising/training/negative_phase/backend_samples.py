@@ -168,8 +168,7 @@ class BackendSamples(NegativePhase):
         return found
 
     def origin(self) -> dict[str, Any]:  # noqa: D102
-        machine = as_backend(self.backend)
-        found: dict[str, Any] = {"machine": machine.name, "remote": machine.capabilities.remote}
+        found = {"machine": as_backend(self.backend).name}
         return found if self._emulated is None else {**found, "emulated": self._emulated}
 
 
