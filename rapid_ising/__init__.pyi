@@ -43,6 +43,11 @@ from .models import PatternDeepBoltzmannMachine as PatternDeepBoltzmannMachine
 from .models import PatternRBM as PatternRBM
 from .models import load_model as load_model
 from .models import start_from_data as start_from_data
+from .plotting import plot_calibration as plot_calibration
+from .plotting import plot_history as plot_history
+from .plotting import plot_overlaps as plot_overlaps
+from .plotting import plot_reconstructions as plot_reconstructions
+from .plotting import plot_samples as plot_samples
 from .registry import as_backend as as_backend
 from .registry import available_backends as available_backends
 from .registry import load_backend as load_backend
@@ -53,6 +58,7 @@ from .training import callbacks as callbacks
 from .training import train as train
 from .training.constraints import Clip as Clip
 from .training.constraints import Signs as Signs
+from .training.load_run import load_run as load_run
 from .training.negative_phase import BackendSamples as BackendSamples
 from .training.negative_phase import ContrastiveDivergence as ContrastiveDivergence
 from .training.negative_phase import ExactExpectation as ExactExpectation
@@ -74,4 +80,5 @@ from .training.schedules import Constant as Constant
 from .training.schedules import Cosine as Cosine
 from .training.schedules import Exponential as Exponential
 from .training.schedules import Linear as Linear
+from .use import Use as Use
 from .version import __version__ as __version__

@@ -6,7 +6,6 @@ import numbers
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
 from typing import Any, ClassVar, Self
 
 import dimod
@@ -16,7 +15,7 @@ from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import CapabilityError, InvalidDataError, InvalidParameterError
 from rapid_ising.ising import IsingModel, canonical_variables
-from rapid_ising.job import Finished, Job, Submission, SubmittedJob
+from rapid_ising.job import Decoded, Finished, Job, Submission, SubmittedJob
 from rapid_ising.request import Request
 from rapid_ising.typing import States
 from rapid_ising.validation import Seed, generator, inverse_temperature, positive_integer, rectangular, spins
@@ -189,7 +188,7 @@ class Machine(Backend):
             self.name, request.model, request.num_reads, request.variables, beta=request.beta
         )
         self._check(request)
-        return partial(self._submit, request)
+        return lambda: Decoded(self._submit(request), request.counted)
 
     def _check(self, request: Request) -> None:
         """Raise when the machine cannot serve this request for a reason that no capability states."""

@@ -10,6 +10,7 @@ import dimod
 
 from rapid_ising.errors import IncompleteError, RapidIsingError
 from rapid_ising.request import Answer, Request
+from rapid_ising.use import Use
 
 
 class Submission(ABC):
@@ -86,6 +87,8 @@ class Job(ABC):
 
     id: str
     """The machine's own name for the job; ``local`` where nothing was sent."""
+    use: Use
+    """What it took of the machine, as far as that has answered."""
 
     @abstractmethod
     def done(self) -> bool:
@@ -107,7 +110,7 @@ class SubmittedJob(Job):
     def __init__(self, request: Request, submission: Submission) -> None:
         self._request, self._submission = request, submission
         self._samples: dimod.SampleSet | None = None
-        self.id = submission.id
+        self.id, self.use = submission.id, request.use
 
     def done(self) -> bool:
         """Return whether the samples are there."""

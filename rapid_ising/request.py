@@ -15,6 +15,7 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.errors import BackendError, InvalidDataError
 from rapid_ising.ising import IsingModel
 from rapid_ising.typing import Reals, States
+from rapid_ising.use import Use
 from rapid_ising.validation import spins
 
 
@@ -52,6 +53,13 @@ class Request:
     vartype: dimod.Vartype
     returns: Returns
     provenance: dict[str, Any]
+    use: Use = dataclasses.field(default_factory=Use, compare=False)
+    """What the machine was asked for it so far."""
+
+    def counted(self, answer: Answer) -> Answer:
+        """Return an answer that the machine gave, once it is counted."""
+        self.use.count(self.num_reads, answer.stages[-1] if answer.stages else {})
+        return answer
 
     def answer(
         self,

@@ -61,8 +61,8 @@ def _plain(value: Any) -> Any:
     raise CheckpointError(f"a {type(value).__name__} cannot be written: records hold numbers")
 
 
-def read(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any]]:
-    """Return the arrays and facts of a file that ``write`` made.
+def read(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, Any]]:
+    """Return the arrays and facts of a file that ``write`` made, of one of these kinds.
 
     Raises
     ------
@@ -80,6 +80,6 @@ def read(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any
         raise CheckpointError(f"{source} is truncated or damaged: {error}") from error
     except KeyError as error:
         raise CheckpointError(f"{source} was not written by rapid-ising") from error
-    if facts.get("kind") != kind:
-        raise CheckpointError(f"{source} holds a {facts.get('kind')}, not a {kind}")
+    if facts.get("kind") not in kinds:
+        raise CheckpointError(f"{source} holds a {facts.get('kind')}, not a {' or a '.join(kinds)}")
     return arrays, facts

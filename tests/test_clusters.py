@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from rapid_ising import provenance
 from rapid_ising.cli.app import app
 from rapid_ising.errors import MissingDependencyError
-from rapid_ising.reproduction import cluster, provenance
+from rapid_ising.reproduction import cluster
 from rapid_ising.reproduction.catalogue import STUDIES
 from rapid_ising.reproduction.cluster import results_on_cluster
 from rapid_ising.reproduction.workers import results_of

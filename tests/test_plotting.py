@@ -13,7 +13,8 @@ import pytest
 
 import rapid_ising as ri
 from rapid_ising.errors import InvalidDataError, MissingDependencyError
-from rapid_ising.plotting import COLOURS, DPI, PIXELS, save_figure, training_figure
+from rapid_ising.plotting import save_figure, training_figure
+from rapid_ising.plotting.style import COLOURS, DPI, PIXELS
 
 HISTORIES: dict[str, list[dict[str, float]]] = {
     "first": [

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import rapid_ising as ri
+from rapid_ising import provenance
 from rapid_ising.cli.app import app
 from rapid_ising.errors import (
     CheckpointError,
@@ -28,7 +29,7 @@ from rapid_ising.errors import (
 )
 from rapid_ising.plotting import curves_figure, images_figure, png
 from rapid_ising.report import Element, Picture, Table, Text
-from rapid_ising.reproduction import fig2b, provenance, reproduce
+from rapid_ising.reproduction import fig2b, reproduce
 from rapid_ising.reproduction.bars import images_of, portrait
 from rapid_ising.reproduction.catalogue import OTHER, STUDIES, chosen, study_of
 from rapid_ising.reproduction.fig1 import EPOCHS, Fig1
@@ -283,7 +284,7 @@ class TestStudies:
         assert study.claims(results)
         for element in elements:
             if isinstance(element, Picture):
-                assert element.png.startswith(b"\x89PNG")
+                assert element.image.startswith(b"\x89PNG")
         write_page(elements, tmp_path)
         assert (tmp_path / "index.html").stat().st_size > 1000
 

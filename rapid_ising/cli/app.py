@@ -19,6 +19,7 @@ from rapid_ising.cli.jobs import jobs
 from rapid_ising.cli.options import ERROR, INTERRUPTED
 from rapid_ising.cli.plan import plan
 from rapid_ising.cli.reconstruct import reconstruct
+from rapid_ising.cli.report import report
 from rapid_ising.cli.reproduce import reproduce
 from rapid_ising.cli.sample import sample
 from rapid_ising.cli.train import train
@@ -69,7 +70,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (train, sample, reconstruct, plan, backends, emulate, demo, reproduce):
+for command in (train, sample, reconstruct, plan, backends, emulate, demo, report, reproduce):
     app.command(no_args_is_help=False)(command)
 app.add_typer(jobs, name="jobs")
 

@@ -62,9 +62,9 @@ def reproduce(
     made them.
     """
     from rapid_ising.plotting import require_matplotlib
+    from rapid_ising.provenance import cores
     from rapid_ising.reproduction.catalogue import chosen
     from rapid_ising.reproduction.page import claims_table, page, write_page
-    from rapid_ising.reproduction.provenance import cores
     from rapid_ising.reproduction.reproduce import reproduce as run
     from rapid_ising.validation import positive_integer
 

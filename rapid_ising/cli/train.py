@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rapid_ising.datasets import Dataset
     from rapid_ising.evaluation import Evaluation
     from rapid_ising.models import Model
+    from rapid_ising.training.callbacks import Callback
     from rapid_ising.training.negative_phase import NegativePhase
     from rapid_ising.training.run import TrainingRun
 
@@ -103,10 +104,21 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="How often the data are gone through.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="How many images make an update.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The rate of the first epoch.")] = None,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            "--evaluate",
+            metavar="N",
+            min=0,
+            help="Measure the model every N epochs, for the curves of rapid-ising report; 0 never. Left out, "
+            "about ten times.",
+        ),
+    ] = None,
     seed: Seed = 0,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the trained model goes.")] = Path(
-        "model.safetensors"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Where the trained model goes, with the record of its training."),
+    ] = Path("model.safetensors"),
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the state of the training here after each epoch."),
@@ -135,6 +147,8 @@ def train(
     from rapid_ising.evaluation import evaluate
     from rapid_ising.models import start_from_data
     from rapid_ising.training import train as run_training
+    from rapid_ising.training.callbacks import Evaluate
+    from rapid_ising.training.recipes import as_recipe
 
     if resume and checkpoint is None:
         raise InvalidParameterError("--resume needs the file to go on from: give --checkpoint FILE")
@@ -162,7 +176,13 @@ def train(
         budget=budget,
         again=send_again,
     )
-    last = _LastRun()
+    last = _LastRun(dataset, data)
+    watched: list[Callback] = [last]
+    if evaluate_every is None:
+        total = as_recipe(recipe, trained).epochs if epochs is None else epochs
+        evaluate_every = max(1, total // 10)
+    if evaluate_every:
+        watched.insert(0, Evaluate(data, every=evaluate_every, likelihood_beta="fit"))
     with around as machine:
         phase = negative_phase if machine is None else _samples(machine, refine, reads)
         try:
@@ -175,17 +195,17 @@ def train(
                 epochs=epochs,
                 batch_size=batch_size,
                 seed=seed,
-                callbacks=[last],
+                callbacks=watched,
                 checkpoint=checkpoint,
                 resume=resume and not _killed_early(checkpoint, machine),
                 progress=not quiet,
             )
         except RapidIsingError:
             if last.run is not None and last.run.epochs:
-                trained.save(out)
+                last.run.save(out)
                 remarks().print(f"the model as of epoch {last.run.epochs} is in {out}", soft_wrap=True)
             raise
-    trained.save(out)
+    run.save(out)
     if run.stopped == "interrupted":
         remarks().print(f"interrupted: the model has {run.epochs} epochs and is in {out}", soft_wrap=True)
     if as_json or not quiet:
@@ -217,13 +237,16 @@ def _killed_early(checkpoint: Path | None, machine: Backend | None) -> bool:
 
 
 class _LastRun:
-    """A callback that remembers the run, for when it ends in an error."""
+    """A callback that remembers the run, for when it ends in an error, and tells it what its data are."""
 
-    run: TrainingRun | None = None
+    def __init__(self, source: str, data: Dataset) -> None:
+        self.run: TrainingRun | None = None
+        self._told = {"source": source, "name": data.name, "shape": list(data.shape)}
 
     def on_epoch_end(self, run: TrainingRun) -> None:
         """Remember the run."""
         self.run = run
+        run.origin["dataset"] = self._told
 
 
 def _new_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from rapid_ising.errors import BackendError, CapabilityError, DeadlineExceededError, IncompleteError
 from rapid_ising.job import Submission
+from rapid_ising.log import logger
 from rapid_ising.machine.calibration import Gain, Measurement, verdict
 from rapid_ising.machine.temperature import EffectiveBeta, effective_beta
 from rapid_ising.notices import CalibrationWarning
@@ -18,6 +20,7 @@ from rapid_ising.request import Answer, Request
 if TYPE_CHECKING:
     from rapid_ising.machine.calibrated import Calibrated
 
+log = logger(__name__)
 STEP = 100.0
 """The most by which one measurement may change the factor."""
 
@@ -190,6 +193,16 @@ class Rounds(Submission):
     def _finish(self, answer: Answer, found: EffectiveBeta, met: bool) -> None:
         stage = self._stage
         self._answer = answer.with_stage(self._record(found, met))
+        log.log(
+            logging.DEBUG if met and len(self._tries) == 1 else logging.INFO,
+            "%s: asked for beta %.4g, reads at %.4g +- %.2g after %d calls, factor %.4g",
+            stage.name,
+            self._request.beta,
+            found.beta,
+            found.error,
+            len(self._tries),
+            self._tries[-1]["factor"],
+        )
         if met:
             return
         reason = self._limit or f"it took {len(self._tries)} calls, and rounds is {stage.rounds}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import sys
 from collections import OrderedDict
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
 from rapid_ising.errors import CheckpointError, InvalidParameterError
+from rapid_ising.log import logger
 from rapid_ising.storage import write_bytes
 
 CACHE_FOLDER = "RAPID_ISING_CACHE"
@@ -21,7 +21,7 @@ FORMAT = 1
 """Raised whenever a file of before would be read wrongly, or embeddings become better."""
 IN_MEMORY = 32
 Kept = TypeVar("Kept")
-logger = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def cache_folder() -> Path:
@@ -102,12 +102,12 @@ class EmbeddingCache(Generic[Kept]):
         except FileNotFoundError:
             return None
         except OSError as error:
-            logger.warning("the embedding in %s cannot be read, and is looked for anew: %s", path, error)
+            log.warning("the embedding in %s cannot be read, and is looked for anew: %s", path, error)
             return None
         try:
             return make(json.loads(content))
         except (InvalidParameterError, KeyError, TypeError, IndexError, ValueError) as error:
-            logger.warning("%s is damaged, and is written anew: %s", path, error)
+            log.warning("%s is damaged, and is written anew: %s", path, error)
             return None
 
 
@@ -116,4 +116,4 @@ def _write(path: Path, values: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, json.dumps(values).encode())
     except (OSError, CheckpointError) as error:
-        logger.warning("an embedding is not kept for the next time: %s", error)
+        log.warning("an embedding is not kept for the next time: %s", error)

@@ -22,6 +22,7 @@ from rapid_ising.job import Submission
 from rapid_ising.jobs.budget import Budget
 from rapid_ising.jobs.entry import ANSWERED, INTENDED, SENT, Entry
 from rapid_ising.jobs.journal import Journal
+from rapid_ising.log import logger
 from rapid_ising.machine.record_file import compact, digest
 from rapid_ising.machine.record_request import request_to_json
 from rapid_ising.machine.record_values import (
@@ -35,6 +36,9 @@ from rapid_ising.machine.record_values import (
 from rapid_ising.machine.stage import Stage
 from rapid_ising.plain import plain
 from rapid_ising.request import Answer, Request
+from rapid_ising.use import Use
+
+log = logger(__name__)
 
 
 class Held(Submission):
@@ -155,7 +159,8 @@ class Journaled(Stage):
     def _accept(self, request: Request) -> Callable[[], Submission]:
         for label in request.variables:
             label_to_json(label)
-        send = self.inner._accept(self._asked(request))
+        # Counted here, whether the answer comes from the machine or from the journal.
+        send = self.inner._accept(self._asked(request, use=Use()))
         return lambda: JournaledSubmission(self, request, send)
 
 
@@ -210,8 +215,10 @@ class JournaledSubmission(Submission):
         content = self._stage.journal.answer(self._entry.number)
         set_generator(self._request.rng, content["generator"])
         self._answer = self._stamped(answer_from_json(content["answer"]), kept=True)
+        log.debug("%s: job %d is in the journal", self._stage.name, self._entry.number)
 
     def _stamped(self, answer: Answer, *, kept: bool) -> Answer:
+        self._request.counted(answer)
         record = {"stage": Journaled.stage, "job": self._entry.number, "kept": kept}
         return answer.with_stage({**record, "attempts": self._entry.attempts})
 

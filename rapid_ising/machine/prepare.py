@@ -13,6 +13,7 @@ from rapid_ising.backend import Backend, Problem
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
+from rapid_ising.log import logger
 from rapid_ising.machine.ancilla import Ancilla
 from rapid_ising.machine.batched import Batched
 from rapid_ising.machine.calibrated import Calibrated
@@ -31,6 +32,8 @@ from rapid_ising.machine.two_starts import TwoStarts
 from rapid_ising.notices import RoundingWarning
 from rapid_ising.registry import as_backend
 from rapid_ising.validation import positive_integer
+
+log = logger(__name__)
 
 
 @runtime_checkable
@@ -109,6 +112,9 @@ def prepare(
         print(rehearse(chain, problem, beta=beta, num_reads=num_reads), file=sys.stderr)
         return chain
     chain.check(problem, num_reads=num_reads, beta=beta)
+    if chain is not machine:
+        made = [part.stage for part in stages(chain) if isinstance(part, Stage)]
+        log.info("around %s for %d spins: %s", machine.name, problem.num_variables, ", ".join(made))
     if step_of(machine.capabilities):
         law = sent_law(chain, problem, beta)
         reason = "" if law is None else too_coarse(chain.name, law)

@@ -17,6 +17,7 @@ from rapid_ising.machine.stage import Stage
 from rapid_ising.parallel import Engine, as_done, check_engine, engine_in_use
 from rapid_ising.registry import as_backend
 from rapid_ising.request import Answer, Request
+from rapid_ising.use import Use
 from rapid_ising.validation import finite, positive_integer
 
 
@@ -112,7 +113,7 @@ class Sharded(Stage):
         self.inner._accept(dataclasses.replace(shares[-1], rng=np.random.default_rng(0)))
         seeds = np.random.SeedSequence(request.rng.integers(2**32, size=4).tolist()).spawn(len(shares))
         shards = [
-            Shard(self.inner, dataclasses.replace(share, rng=np.random.default_rng(seed)))
+            Shard(self.inner, dataclasses.replace(share, rng=np.random.default_rng(seed), use=Use()))
             for share, seed in zip(shares, seeds, strict=True)
         ]
         return lambda: Finished(self._run(request, shards))
@@ -136,6 +137,10 @@ class Sharded(Stage):
         except RapidIsingError as error:
             lost = error
         told = [outcomes[place] for place in sorted(outcomes)]
+        for place, outcome in outcomes.items():
+            if isinstance(outcome, Answer):
+                # As one call: what is counted in another process stays there.
+                request.use.count(shards[place].request.num_reads, {})
         arrived = [outcome for outcome in told if isinstance(outcome, Answer)]
         failed = next((outcome for outcome in told if not isinstance(outcome, Answer)), lost)
         distinct = self.inner.capabilities.returns == "distinct"

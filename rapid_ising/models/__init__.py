@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from rapid_ising import storage
@@ -55,7 +56,17 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     ...     load_model(f"{folder}/model.safetensors")
     RBM(n_visible=4, n_hidden=2, weight_std=0.01, dtype='float32')
     """
-    arrays, facts = storage.read(path, KIND)
+    return model_of(*storage.read(path, KIND), str(path))
+
+
+def model_of(arrays: storage.Arrays, facts: Mapping[str, Any], path: str) -> Model:
+    """Return the model of these parameters and of what ``Model.header`` tells.
+
+    Raises
+    ------
+    CheckpointError
+        If they make no model that this version knows; ``path`` is for the message.
+    """
     kind = MODELS.get(str(facts.get("model")))
     if kind is None:
         raise CheckpointError(f"{path} holds a model of kind {facts.get('model')!r}, unknown to this version")
@@ -63,6 +74,6 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         model: Model = kind(**facts["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} has a damaged header: {error}") from error
-    model.restore(arrays, str(path))
+    model.restore(arrays, path)
     model.temperature = float(facts.get("temperature", 1.0))
     return model

@@ -358,12 +358,11 @@ class Model(ABC):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file."""
-        storage.write(
-            path,
-            KIND,
-            self.numpy_parameters(),
-            {"model": self.name, "config": self.config(), "temperature": self.temperature},
-        )
+        storage.write(path, KIND, self.numpy_parameters(), self.header())
+
+    def header(self) -> dict[str, Any]:
+        """Return what a file of the model holds beside its parameters."""
+        return {"model": self.name, "config": self.config(), "temperature": self.temperature}
 
     def restore(self, arrays: dict[str, Any], source: str) -> None:
         """Copy saved parameters into this model, or raise CheckpointError where they do not fit."""

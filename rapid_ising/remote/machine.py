@@ -24,6 +24,7 @@ from rapid_ising.errors import (
     UnknownOutcomeError,
 )
 from rapid_ising.job import Finished, Submission
+from rapid_ising.log import logger
 from rapid_ising.remote import transport
 from rapid_ising.remote.backoff import Backoff
 from rapid_ising.remote.secret import Secret, token_from
@@ -31,6 +32,7 @@ from rapid_ising.remote.transport import PATIENCE, Transport
 from rapid_ising.request import Answer, Request
 from rapid_ising.typing import States
 
+log = logger(__name__)
 CONTRACT_TESTED = "contract-tested, not yet run on hardware"
 """What an adapter says of itself until a person with an account has run ``pytest -m live``."""
 GRACE = 10.0
@@ -129,7 +131,11 @@ class RemoteMachine(Machine):
         held = "tag" in request.provenance
         while True:
             try:
-                return RemoteSubmission(self, request, self._send(request, tag), held=held)
+                taken = self._send(request, tag)
+                log.info(
+                    "%s: job %s sent, %d reads", self.name, self.transport.told(taken.id), request.num_reads
+                )
+                return RemoteSubmission(self, request, taken, held=held)
             except (UnknownOutcomeError, ProtocolError) as error:
                 # An answer that tells no id is one from a service that may have taken the job on.
                 if not self.finds:
@@ -163,6 +169,7 @@ class RemoteMachine(Machine):
 
     def attach(self, request: Request, id: str) -> RemoteSubmission:
         """Return the submission of a job that was sent before, by another process perhaps."""
+        log.info("%s: job %s is asked for again", self.name, self.transport.told(id))
         return RemoteSubmission(self, request, Sent(id), held="tag" in request.provenance)
 
     def find(self, request: Request, tag: str, since: float) -> str | None:
@@ -376,6 +383,8 @@ class RemoteSubmission(Submission):
             self._reply = None
             self._refuse(error)
             return
+        told = machine.transport.told(self.id)
+        log.info("%s: job %s answered, %.3g s of the machine", machine.name, told, seconds)
         self.keep(answer)
         self._answer = answer
         self._forget()

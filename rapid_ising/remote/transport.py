@@ -21,6 +21,7 @@ from rapid_ising.errors import (
     RejectedError,
     UnknownOutcomeError,
 )
+from rapid_ising.log import logger
 from rapid_ising.remote.address import checked_url, loopback
 from rapid_ising.remote.authorisation import Authorisation, hide_in_logs
 from rapid_ising.remote.backoff import Backoff, retry_after
@@ -28,6 +29,7 @@ from rapid_ising.remote.punctual import keep_to, make_punctual
 from rapid_ising.remote.secret import Secret
 from rapid_ising.version import __version__
 
+log = logger(__name__)
 CONNECT, SILENCE = 10.0, 120.0
 """Seconds until a connection stands, and between two pieces of an answer."""
 IDLE = 3.0
@@ -270,7 +272,9 @@ class Transport:
             failures += 1
             if failures >= TRIES:
                 raise BackendError(f"{self.machine} {failed}, {failures} times in a row: try again later")
-            sleep(min(max(wait, next(pauses)), max(0.0, deadline.remaining)))
+            pause = min(max(wait, next(pauses)), max(0.0, deadline.remaining))
+            log.info("%s %s: try %d in %.2g s", self.machine, failed, failures + 1, pause)
+            sleep(pause)
 
     def _tried(
         self,

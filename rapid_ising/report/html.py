@@ -9,6 +9,8 @@ from html import escape
 
 from rapid_ising.report.page import Element, Heading, Picture, Table, Text
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What the page may do: show what is in it. A reader's browser holds it to that."""
 SENTENCE = 24
 """The characters from which on a cell needs room for several words."""
 STYLE = """
@@ -29,16 +31,19 @@ p { max-width: 46rem; }
 nav ul { padding-left: 1.2rem; }
 a { color: var(--link); }
 code { background: var(--card); padding: .05em .3em; border-radius: 3px; font-size: .92em; }
+.scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 .scroll { overflow-x: auto; margin: .4rem 0 1.2rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .caption { color: var(--soft); margin: 1.2rem 0 0; font-size: .9rem; }
-td.text { min-width: 8.5rem; }
+td.text { min-width: 8.5rem; overflow-wrap: anywhere; }
 th, td { padding: .3rem .7rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 .number { text-align: right; white-space: nowrap; }
 figure { margin: 1.2rem 0; }
 img { display: block; max-width: min(100%, 46rem); height: auto; background: #ffffff; border-radius: 6px; }
+figure.svg { display: inline-block; vertical-align: top; width: min(100%, 29rem); margin: 1.2rem 0; }
+figure.svg img { background: none; border-radius: 0; max-width: 100%; }
 figcaption { color: var(--soft); font-size: .9rem; padding-top: .4rem; max-width: 46rem; }
 @media (max-width: 40rem) { body { padding: .6rem .8rem 3rem; } table { font-size: .82rem; }
   h1 { font-size: 1.35rem; } }
@@ -59,14 +64,17 @@ def html(elements: Iterable[Element]) -> str:
     heads = [place for place, part in enumerate(parts) if isinstance(part, Heading) and part.level == 2]
     cut = heads[0] if heads else len(parts)
     names = _anchors(parts)
-    blocks = [_block(part, names.get(place, "")) for place, part in enumerate(parts)]
+    blocks = [_block(part, names.get(place, f"part-{place}")) for place, part in enumerate(parts)]
     links = [f'<li><a href="#{names[place]}">{_inline(_text(parts[place]))}</a></li>' for place in heads]
-    contents = [f"<nav><ul>{''.join(links)}</ul></nav>"] if len(heads) > 1 else []
+    contents = [f"<nav aria-label='Contents'><ul>{''.join(links)}</ul></nav>"] if len(heads) > 1 else []
     body = "\n".join([*blocks[:cut], *contents, *blocks[cut:]])
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        '<meta name="color-scheme" content="light dark">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -90,27 +98,32 @@ def _block(element: Element, anchor: str) -> str:
     if isinstance(element, Text):
         return f"<p>{_inline(element.text)}</p>"
     if isinstance(element, Picture):
-        source = base64.b64encode(element.png).decode("ascii")
+        source = base64.b64encode(element.image).decode("ascii")
+        media = "image/svg+xml" if element.kind == "svg" else "image/png"
         caption = f"<figcaption>{_inline(element.caption)}</figcaption>" if element.caption else ""
         return (
-            f'<figure><img alt="{escape(element.alt)}" src="data:image/png;base64,{source}">'
-            f"{caption}</figure>"
+            f'<figure class="{element.kind}"><img alt="{escape(element.alt)}" '
+            f'src="data:{media};base64,{source}">{caption}</figure>'
         )
-    return _table(element)
+    return _table(element, anchor)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, name: str) -> str:
     kinds = [_kind(table, column) for column, _ in enumerate(table.columns)]
-    head = "".join(f"<th{kind}>{_inline(cell)}</th>" for kind, cell in zip(kinds, table.columns, strict=True))
+    head = "".join(
+        f'<th scope="col"{kind}>{_inline(cell)}</th>' for kind, cell in zip(kinds, table.columns, strict=True)
+    )
     lines = [
         "".join(f"<td{kind}>{_inline(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
         for row in table.rows
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     # Not a <caption>, which would be as wide as a table that has to be scrolled.
-    caption = f'<p class="caption">{_inline(table.caption)}</p>' if table.caption else ""
-    whole = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'{caption}<div class="scroll">{whole}</div>'
+    caption = f'<p class="caption" id="{name}">{_inline(table.caption)}</p>' if table.caption else ""
+    label = f'aria-labelledby="{name}"' if caption else 'aria-label="Table"'
+    whole = f"<table {label}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    # Where it is too wide it is scrolled, with the keyboard as well.
+    return f'{caption}<div class="scroll" role="region" {label} tabindex="0">{whole}</div>'
 
 
 def _kind(table: Table, column: int) -> str:

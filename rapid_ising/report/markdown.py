@@ -11,7 +11,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def markdown(elements: Iterable[Element], pictures: str = "pictures") -> str:
-    """Return the Markdown of a page whose pictures are PNG files in the folder ``pictures``.
+    """Return the Markdown of a page whose pictures are files in the folder ``pictures``.
 
     >>> print(markdown([Heading("A page", 1), Table(["n", "E"], [["1", "-2"]]), Text("The end.")]))
     # A page
@@ -32,7 +32,7 @@ def _block(element: Element, pictures: str) -> str:
     if isinstance(element, Text):
         return _escaped(element.text)
     if isinstance(element, Picture):
-        image = f"![{_escaped(element.alt)}]({pictures}/{element.name}.png)"
+        image = f"![{_escaped(element.alt)}]({pictures}/{element.name}.{element.kind})"
         return f"{image}\n\n{_escaped(element.caption)}" if element.caption else image
     return _table(element)
 

@@ -11,6 +11,8 @@ from rapid_ising.errors import InvalidParameterError
 
 NUMBER = re.compile(r"[<>~≤≥]?\s?[-−+]?(\.?\d|∞)")
 """How a cell that is read as a number begins."""
+PNG = b"\x89PNG"
+"""How the bytes of a PNG begin."""
 
 
 @final
@@ -69,12 +71,21 @@ class Table:
 @final
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture: the name of its file, the bytes of a PNG, and what it shows for those who cannot see it."""
+    """A picture: the name of its file, the bytes of it, and what it shows for those who cannot see it.
+
+    A PNG has a white ground and a line of its own; an SVG takes on the theme of the page, and stands beside
+    the next where there is room.
+    """
 
     name: str
-    png: bytes = dataclasses.field(repr=False)
+    image: bytes = dataclasses.field(repr=False)
     alt: str
     caption: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the image, which is also how the name of its file ends: png or svg."""
+        return "png" if self.image.startswith(PNG) else "svg"
 
 
 Element: TypeAlias = Heading | Text | Table | Picture

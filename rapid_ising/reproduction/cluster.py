@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rapid_ising.errors import InvalidParameterError, MissingDependencyError
 from rapid_ising.parallel import as_done
-from rapid_ising.reproduction.provenance import code_fingerprint
+from rapid_ising.provenance import code_fingerprint
 from rapid_ising.reproduction.task import Result, Task
 from rapid_ising.reproduction.workers import LIMIT, results_of
 

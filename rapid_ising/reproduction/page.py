@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
+from rapid_ising.provenance import code_fingerprint, cores, processor, versions
 from rapid_ising.report import Element, Heading, Picture, Table, Text, html, markdown
-from rapid_ising.reproduction.provenance import code_fingerprint, cores, processor, versions
 from rapid_ising.reproduction.reproduce import Outcome
 from rapid_ising.reproduction.results import write_file
 from rapid_ising.reproduction.study import Claim, Study
@@ -107,7 +107,7 @@ def write_page(elements: list[Element], out: Path) -> list[Path]:
     """Write index.html, index.md and the pictures, and return the paths of the first two."""
     for element in elements:
         if isinstance(element, Picture):
-            write_file(out / PICTURES / f"{element.name}.png", element.png)
+            write_file(out / PICTURES / f"{element.name}.{element.kind}", element.image)
     return [
         write_file(out / "index.html", html(elements)),
         write_file(out / "index.md", markdown(elements, PICTURES)),

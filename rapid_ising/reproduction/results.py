@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.reproduction.provenance import code_fingerprint
+from rapid_ising.provenance import code_fingerprint
 from rapid_ising.reproduction.task import Result, Task
 from rapid_ising.storage import write_bytes
 from rapid_ising.version import __version__

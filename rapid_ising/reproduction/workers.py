@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, final
 
-from rapid_ising.reproduction.provenance import code_fingerprint
+from rapid_ising.provenance import code_fingerprint
 from rapid_ising.reproduction.task import Result, Task
 from rapid_ising.version import __version__
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol, final
+from typing import Literal, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,19 @@ import numpy.typing as npt
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.evaluation import evaluate
+from rapid_ising.training.logs import CSVLog as CSVLog
+from rapid_ising.training.logs import JSONLines as JSONLines
+from rapid_ising.training.logs import TensorBoard as TensorBoard
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.validation import finite, positive_integer
 
 
 class Callback(Protocol):
-    """Something that ``train`` calls at the end of each epoch."""
+    """Something that ``train`` calls at the end of each epoch.
+
+    One that has a method ``on_start(run)`` is also called before the first epoch, or after a resume before
+    the next one: what it raises there comes before any work.
+    """
 
     def on_epoch_end(self, run: TrainingRun) -> bool | None:
         """Look at the run, whose last record is of this epoch; return True to stop the training."""
@@ -38,7 +45,8 @@ class Evaluate:
     seed
         Seeds the reconstructions, apart from the training's own random numbers.
     mask, beta, steps, likelihood, likelihood_beta
-        As in ``evaluate``. The exact likelihood of a large model takes longer than an epoch: leave it out
+        As in ``evaluate``; ``likelihood_beta="fit"`` is that of the model's fit to the data,
+        1 / model.temperature. The exact likelihood of a large model takes longer than an epoch: leave it out
         with ``likelihood=False``, or evaluate less often.
     """
 
@@ -50,7 +58,7 @@ class Evaluate:
     beta: float = 1.0
     steps: int = 1
     likelihood: bool | None = None
-    likelihood_beta: float | None = None
+    likelihood_beta: float | Literal["fit"] | None = None
 
     def __post_init__(self) -> None:
         positive_integer("every", self.every)
@@ -63,6 +71,7 @@ class Evaluate:
     def on_epoch_end(self, run: TrainingRun) -> None:
         """Add the measures to the last record."""
         if run.epochs % self.every == 0:
+            fit = 1 / run.model.temperature
             measured = evaluate(
                 run.model,
                 self.dataset,
@@ -72,7 +81,7 @@ class Evaluate:
                 tries=self.tries,
                 seed=self.seed,
                 likelihood=self.likelihood,
-                likelihood_beta=self.likelihood_beta,
+                likelihood_beta=fit if self.likelihood_beta == "fit" else self.likelihood_beta,
             )
             run.history[-1].update(measured.as_dict())
 

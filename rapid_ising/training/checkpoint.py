@@ -12,12 +12,14 @@ import numpy as np
 
 from rapid_ising import storage
 from rapid_ising.errors import CheckpointError
+from rapid_ising.log import logger
 from rapid_ising.training.negative_phase import NegativePhase
 from rapid_ising.training.optimizers import Optimizer
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.typing import Floats
 
 KIND = "checkpoint"
+log = logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Snapshot:
     negative_phase: dict[str, Floats]
     generator: dict[str, Any]
     history: list[dict[str, float]]
+    origin: dict[str, Any]
     stopped_early: bool = False
 
     @classmethod
@@ -43,6 +46,7 @@ class Snapshot:
             # Made anew at each look.
             dict(rng.bit_generator.state),
             [dict(record) for record in run.history],
+            copy.deepcopy(run.origin),
             run.stopped == "early",
         )
 
@@ -61,6 +65,7 @@ class Snapshot:
             )
         rng.bit_generator.state = _arrays(copy.deepcopy(self.generator))
         run.history[:] = [dict(record) for record in self.history]
+        run.origin = copy.deepcopy(self.origin)
 
     def write(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
         """Write one safetensors file, whole or not at all."""
@@ -74,9 +79,11 @@ class Snapshot:
             "settings": settings,
             "generator": self.generator,
             "history": self.history,
+            "origin": self.origin,
             "stopped_early": self.stopped_early,
         }
         storage.write(path, KIND, arrays, facts)
+        log.debug("checkpoint %s: %d epochs", path, len(self.history))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], settings: dict[str, Any]) -> Snapshot:
@@ -91,6 +98,11 @@ class Snapshot:
                 f"{path} belongs to another training: {what}; resume with the same settings, or start anew "
                 "with another file"
             )
+        return cls.of(arrays, facts)
+
+    @classmethod
+    def of(cls, arrays: storage.Arrays, facts: dict[str, Any]) -> Snapshot:
+        """Return the state that the arrays and facts of a checkpoint tell."""
         groups: dict[str, dict[str, Floats]] = {"parameters": {}, "optimizer": {}, "negative_phase": {}}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
@@ -101,6 +113,8 @@ class Snapshot:
             groups["negative_phase"],
             facts["generator"],
             facts["history"],
+            # Files of earlier versions have none.
+            facts.get("origin", {}),
             facts["stopped_early"],
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import hashlib
+import numbers
 import os
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +21,11 @@ from rapid_ising.arrays import all_finite, rows
 from rapid_ising.backend import Backend
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
+from rapid_ising.log import logger
 from rapid_ising.models import Model
 from rapid_ising.models.centring import centred_step
 from rapid_ising.plain import plain
+from rapid_ising.provenance import processor, versions
 from rapid_ising.threads import one_pool
 from rapid_ising.training.callbacks import Callback
 from rapid_ising.training.checkpoint import Snapshot
@@ -33,6 +38,8 @@ from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.typing import States
 from rapid_ising.validation import TRAINING, Seed, finite, generator, positive_integer, rectangular, spins
+
+log = logger(__name__)
 
 
 def train(
@@ -169,6 +176,7 @@ def train(
         "temperature": heat,
     }
     run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
+    run.origin = {**phase.origin(), "starts": [_begun(seed)]}
     if run.checkpoint is not None:
         _check_place(run.checkpoint, resume)
     earlier = None
@@ -192,7 +200,12 @@ def train(
             model.rescale(heat)
         else:
             earlier.put_back(run, steps, phase, rng)
+            run.origin["starts"] = [*run.origin.get("starts", []), _begun(seed, run.epochs)]
         model.temperature = heat
+        for callback in callbacks:
+            begin = getattr(callback, "on_start", None)
+            if begin is not None:
+                begin(run)
     except BaseException:
         model.set_parameters(untouched[0])
         model.temperature = untouched[1]
@@ -202,6 +215,8 @@ def train(
         run.stopped = "early"
         return run
 
+    goes_on = f", from epoch {run.epochs + 1}" if run.epochs else ""
+    log.info("training %s on %d rows, %d epochs%s: %s", model.name, len(images), total, goes_on, phase)
     last = Snapshot.take(run, steps, phase, rng)
     nominal = min(size, len(images)) if division == "nominal" else None
     saved = run.epochs
@@ -233,7 +248,10 @@ def train(
                 held.after_epoch(model)
                 model.rescale(heat)
                 spent = run.seconds + time.perf_counter() - began
-                run.history.append({"epoch": epoch + 1, "seconds": spent, "learning_rate": rate})
+                run.history.append(
+                    {"epoch": epoch + 1, "seconds": spent, "learning_rate": rate, **phase.measured()}
+                )
+                run.origin |= phase.origin()
                 stop = any([callback.on_epoch_end(run) for callback in callbacks])
                 if stop:
                     run.stopped = "early"
@@ -241,6 +259,7 @@ def train(
                 if run.checkpoint is not None and run.epochs % checkpoint_every == 0:
                     last.write(run.checkpoint, facts)
                     saved = run.epochs
+                log.debug("epoch %d: %s", run.epochs, run.history[-1])
                 bar.advance(run.history[-1])
                 if stop:
                     break
@@ -255,7 +274,19 @@ def train(
         model.temperature = heat
         if run.checkpoint is not None and run.epochs != saved:
             last.write(run.checkpoint, facts)
+        log.info("training of %s %s: %d epochs in %.3g s", model.name, run.stopped, run.epochs, run.seconds)
     return run
+
+
+def _begun(seed: Seed, epochs: int = 0) -> dict[str, Any]:
+    """Return when, where and with what a training begins, or goes on after so many epochs."""
+    return {
+        "epochs": epochs,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": int(seed) if isinstance(seed, numbers.Integral) else None,
+        "versions": dict(versions()),
+        "processor": processor(),
+    }
 
 
 def _negative_phase(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, final
+import math
+from typing import Any, ClassVar, final
 
 import numpy as np
 from dimod.core.sampler import Sampler
@@ -11,6 +12,7 @@ from dimod.core.sampler import Sampler
 from rapid_ising.backend import Backend
 from rapid_ising.machine.calibrated import Calibrated
 from rapid_ising.machine.calibration import Gain
+from rapid_ising.machine.plan import flattened
 from rapid_ising.machine.prepare import prepare, stages
 from rapid_ising.models import Model
 from rapid_ising.models.base import rows_of, weights_of
@@ -18,7 +20,11 @@ from rapid_ising.models.statistics import Statistics
 from rapid_ising.registry import as_backend
 from rapid_ising.training.negative_phase.base import NegativePhase
 from rapid_ising.typing import Floats
+from rapid_ising.use import Use
 from rapid_ising.validation import finite, positive_integer
+
+USE = ("machine_calls", "machine_reads", "machine_seconds")
+"""What the record of an epoch calls that which its samples took of the machine."""
 
 
 @final
@@ -31,6 +37,11 @@ class BackendSamples(NegativePhase):
     the same expectation and less noise. A machine that takes initial states starts at the patterns of the
     model, if it has patterns, and runs a few sweeps: the estimate of the paper, refreshed. Weights of the
     reads, where a stage gave them, are used.
+
+    Each epoch's record has what its samples took: ``machine_calls``, ``machine_reads`` and, where the machine
+    states them, ``machine_seconds``. Where a stage measures the temperature it also has, with their standard
+    errors, ``reads_beta``, at which the reads of the epoch came (the asked one is 1), and ``machine_beta``,
+    the machine's own as it is believed after the epoch.
 
     Parameters
     ----------
@@ -63,6 +74,11 @@ class BackendSamples(NegativePhase):
     deadline: float | None = None
     prepared: bool = True
     _machine: Backend | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _use: Use = dataclasses.field(default_factory=Use, init=False, repr=False, compare=False)
+    _emulated: str | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _calibrated: list[dict[str, Any]] = dataclasses.field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.num_reads is not None:
@@ -81,6 +97,7 @@ class BackendSamples(NegativePhase):
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         self._machine = self._ready(model)
+        self._use, self._calibrated, self._emulated = Use(), [], None
 
     def _ready(self, model: Model) -> Backend:
         """Return the machine with its stages, set for this model."""
@@ -117,7 +134,7 @@ class BackendSamples(NegativePhase):
             starts = model.relaxed(model.states())
             turns = rng.permutation(len(starts))[np.arange(self.reads(model)) % len(starts)]
             states = starts[turns]
-        answer = machine.sample(
+        job = machine.submit(
             model.ising(),
             num_reads=self.reads(model),
             beta=1.0,
@@ -125,9 +142,34 @@ class BackendSamples(NegativePhase):
             initial_states=states,
             deadline=self.deadline,
         )
+        answer = job.result()
+        self._use.add(job.use)
+        if calibrations(machine):
+            self._calibrated.append(flattened(answer.info["rapid_ising"]["stages"]).get(Calibrated.stage, {}))
         found = model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))
         weights = weights_of(answer)
         return found if weights is None else found.weighted(weights)
+
+    def measured(self) -> dict[str, float]:  # noqa: D102
+        use, self._use = self._use, Use()
+        told, self._calibrated = self._calibrated, []
+        self._emulated = use.emulated or self._emulated
+        values = (use.calls, use.reads, use.seconds)
+        found: dict[str, float] = {name: value for name, value in zip(USE, values, strict=True) if value}
+        estimates = [(one["estimate"], one["error"]) for one in told if one.get("error")]
+        weights = [1 / error**2 for _, error in estimates if math.isfinite(error)]
+        if weights:
+            known = [beta for beta, error in estimates if math.isfinite(error)]
+            found["reads_beta"] = float(np.average(known, weights=weights))
+            found["reads_beta_error"] = sum(weights) ** -0.5
+        if told and told[-1].get("machine_beta") is not None:
+            found["machine_beta"] = told[-1]["machine_beta"]
+            found["machine_beta_error"] = told[-1]["machine_error"]
+        return found
+
+    def origin(self) -> dict[str, Any]:  # noqa: D102
+        found = {"machine": as_backend(self.backend).name}
+        return found if self._emulated is None else {**found, "emulated": self._emulated}
 
 
 def calibrations(machine: Backend) -> list[Calibrated]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,3 +30,11 @@ class NegativePhase(ABC):
 
     def restore(self, state: dict[str, Floats]) -> None:
         """Take back what ``state`` returned."""
+
+    def measured(self) -> dict[str, float]:
+        """Return what it measured since it was last asked, for the record of an epoch."""
+        return {}
+
+    def origin(self) -> dict[str, Any]:
+        """Return where its samples come from, as JSON values: a machine, and whether it is a real one."""
+        return {}

@@ -13,6 +13,7 @@ import numpy as np
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import MixedStatistics, Statistics
+from rapid_ising.training.negative_phase.backend_samples import USE
 from rapid_ising.training.negative_phase.base import NegativePhase
 from rapid_ising.typing import Floats
 from rapid_ising.validation import finite
@@ -88,3 +89,16 @@ class Mixture(NegativePhase):
             groups[int(place)][name] = array
         for part, group in zip(self._parts, groups, strict=True):
             part.restore(group)
+
+    def measured(self) -> dict[str, float]:  # noqa: D102
+        found: dict[str, float] = {}
+        for part in self._parts:
+            new = part.measured()
+            # What several machines took adds up; of what else they measured the last is told.
+            found |= {
+                name: value + found.get(name, 0) if name in USE else value for name, value in new.items()
+            }
+        return found
+
+    def origin(self) -> dict[str, Any]:  # noqa: D102
+        return {name: value for part in self._parts for name, value in part.origin().items()}

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGES = ("rapid_ising", "rapid_ising_backends")
@@ -39,7 +40,8 @@ def code_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def versions() -> dict[str, str]:
+@functools.cache
+def versions() -> Mapping[str, str]:
     """Return the versions of Python and of the packages that the numbers depend on.
 
     >>> "numpy" in versions()
@@ -54,6 +56,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def processor() -> str:
     """Return the name of the processor, as far as the system tells it."""
     try:
