@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills faults docs docs-page test test-torch lint format wheel backends-table constraints bench bench-page clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs docs-page test test-torch lint format wheel backends-table options-page constraints bench bench-page clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -77,6 +77,9 @@ wheel: $(INSTALLED)  ## build dist/: the source archive, and from it the wheel
 
 backends-table: $(INSTALLED)  ## write the table of machines into backends/README.md
 	@$(BIN)/python -m rapid_ising.cli.machines backends/README.md
+
+options-page: $(INSTALLED)  ## write the commands and their options into docs/command-line.md
+	@$(BIN)/python -m rapid_ising.cli.reference docs/command-line.md
 
 bench: $(PEERS)/installed.stamp  ## hold every speed target against its peer, one table; ARGS="gibbs seam.training_step"
 	@$(PEERS)/bin/python -m benchmarks $(ARGS)

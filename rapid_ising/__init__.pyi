@@ -48,6 +48,7 @@ from .plotting import plot_history as plot_history
 from .plotting import plot_overlaps as plot_overlaps
 from .plotting import plot_reconstructions as plot_reconstructions
 from .plotting import plot_samples as plot_samples
+from .progress import hide_progress as hide_progress
 from .registry import as_backend as as_backend
 from .registry import available_backends as available_backends
 from .registry import load_backend as load_backend

@@ -42,6 +42,15 @@ class Backend(ABC):
         """
         return self.capabilities
 
+    def require(self) -> None:
+        """Raise what keeps the machine from being asked: a package, token or address missing; sends nothing.
+
+        Raises
+        ------
+        MissingDependencyError, AuthenticationError, InvalidParameterError
+            The message says what is missing and how to give it. What computes here needs nothing.
+        """
+
     def sample(
         self,
         problem: Problem,
@@ -110,7 +119,9 @@ class Backend(ABC):
     ) -> Job:
         """Start what ``sample`` does and return its Job; local machines finish at once."""
         request = self._request(problem, num_reads, beta, seed, initial_states, deadline)
-        return SubmittedJob(request, self._accept(request)())
+        send = self._accept(request)
+        self.require()
+        return SubmittedJob(request, send())
 
     def check(self, problem: Problem, *, num_reads: int = 1, beta: float = 1.0) -> None:
         """Raise what ``sample`` would raise when the machine cannot serve the request; sends nothing."""

@@ -17,6 +17,10 @@ from rapid_ising.typing import Floats
 Temperature = Literal["settable", "effective", "none"]
 Returns = Literal["multiset", "distinct"]
 
+PREPARE = "; rapid_ising.prepare(machine, model) puts it around the machine"
+"""What to do about a limit that a stage lifts."""
+EMBED = f"embed the problem into the machine's graph, as the stage Embedded does{PREPARE}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
@@ -24,10 +28,12 @@ class Capabilities:
 
     Examples
     --------
-    >>> Capabilities(max_variables=8).check("demo", IsingModel(np.zeros(9), np.zeros((9, 9))), 1)
+    >>> Capabilities(max_variables=8).check(
+    ...     "demo", IsingModel(np.zeros(9), np.zeros((9, 9))), 1
+    ... )  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    rapid_ising.errors.ProblemTooLargeError: demo holds 8 spins and the problem has 9: use a larger machine
+    rapid_ising.errors.ProblemTooLargeError: demo holds 8 spins and the problem has 9: take 1 fewer, ...
     """
 
     max_variables: int | None = None
@@ -98,13 +104,15 @@ class Capabilities:
         n = model.num_variables
         if self.max_variables is not None and n > self.max_variables:
             raise ProblemTooLargeError(
-                f"{name} holds {self.max_variables} spins and the problem has {n}: use a larger machine"
+                f"{name} holds {self.max_variables} spins and the problem has {n}: take "
+                f"{n - self.max_variables} fewer, hidden ones for instance, or a larger machine "
+                "(rapid-ising backends lists them)"
             )
         most = self.reads_a_call
         if most is not None and num_reads > most:
             raise CapabilityError(
                 f"{name} returns at most {most} reads a call and {num_reads} were asked: "
-                "split the reads over several calls"
+                f"split the reads over several calls, as the stage Batched does{PREPARE}"
             )
         if self.structures is not None and not isinstance(model.couplings, self.structures):
             known = " or ".join(kind.__name__ for kind in self.structures)
@@ -115,7 +123,7 @@ class Capabilities:
         if not self.fields and np.any(model.fields):
             raise CapabilityError(
                 f"{name} has no fields and the problem has {np.count_nonzero(model.fields)}: "
-                "give each a coupling to one extra spin"
+                f"give each a coupling to one extra spin, as the stage Ancilla does{PREPARE}"
             )
         self._check_values(name, "field", model.fields, self.field_range)
         if self.coupling_range is not None or self.integer_coefficients:
@@ -128,15 +136,12 @@ class Capabilities:
     ) -> None:
         for label in labels:
             if label not in graph:
-                raise CapabilityError(
-                    f"{name} has no spin {label!r}: embed the problem into the machine's graph"
-                )
+                raise CapabilityError(f"{name} has no spin {label!r}: {EMBED}")
         rows, columns, _ = model.couplings.to_coo()
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
             if not graph.has_edge(labels[i], labels[j]):
                 raise CapabilityError(
-                    f"{name} has no coupler between spins {labels[i]!r} and {labels[j]!r}: "
-                    "embed the problem into the machine's graph"
+                    f"{name} has no coupler between spins {labels[i]!r} and {labels[j]!r}: {EMBED}"
                 )
 
     def _check_values(
@@ -147,10 +152,13 @@ class Capabilities:
         if allowed is not None and (values.min() < allowed[0] or values.max() > allowed[1]):
             raise CapabilityError(
                 f"{name} takes {kind}s from {allowed[0]:g} to {allowed[1]:g} and the problem has "
-                f"{values.min():g} to {values.max():g}: scale the problem"
+                f"{values.min():g} to {values.max():g}: scale the problem, as the stage Scaled does{PREPARE}"
             )
         if self.integer_coefficients and not whole(values):
-            raise CapabilityError(f"{name} takes whole-number {kind}s only: quantise the problem")
+            raise CapabilityError(
+                f"{name} takes whole-number {kind}s only: quantise the problem, as the stage Quantized "
+                f"does{PREPARE}"
+            )
 
     def row(self) -> dict[str, str]:
         """Return the facts as short texts, one a column of the table of machines."""

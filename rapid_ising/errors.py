@@ -43,6 +43,16 @@ if TYPE_CHECKING:
     from rapid_ising.request import Answer
 
 
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Return the names that a mistyped one may be, as they stand in a question; nothing where none is near.
+
+    >>> nearest("burnin", ["burn_in", "thinning"])
+    "'burn_in'"
+    """
+    near = difflib.get_close_matches(str(name), list(names), n=3, cutoff=0.5)
+    return " or ".join(map(repr, near))
+
+
 class RapidIsingError(Exception):
     """The root of every error that rapid-ising raises on purpose."""
 
@@ -90,8 +100,8 @@ class UnknownNameError(RapidIsingError, LookupError):
         unknown optimizer 'adma': did you mean 'adam'? Known: adam, sgd
         """
         known = sorted(names)
-        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        near = nearest(name, known)
+        hint = f"did you mean {near}? " if near else ""
         return cls(f"unknown {kind} {name!r}: {hint}Known: {', '.join(known) or 'none'}")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
+from rapid_ising.backend_names import GROUP as GROUP
+from rapid_ising.backend_names import available_backends as available_backends
 from rapid_ising.dimod_samplers import WrappedSampler, unwrapped
 from rapid_ising.errors import (
     BackendLoadError,
@@ -18,20 +20,8 @@ from rapid_ising.errors import (
     MissingDependencyError,
     UnknownBackendError,
     UnknownOptionError,
+    nearest,
 )
-
-GROUP = "rapid_ising.backends"
-
-
-def available_backends() -> list[str]:
-    """Return the names of all installed backends, sorted; imports none of them.
-
-    Examples
-    --------
-    >>> {"exact", "gibbs", "simulated-annealing"} <= set(available_backends())
-    True
-    """
-    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
 
 
 def load_backend(name: str, **options: Any) -> Backend:
@@ -62,13 +52,15 @@ def load_backend(name: str, **options: Any) -> Backend:
     >>> load_backend("gibbs", burn_in=50)
     Gibbs(burn_in=50, thinning=1, chains=None)
     """
-    kind = _backend_class(name)
+    kind = backend_class(name)
     fields = backend_options(kind)
     unknown = sorted(set(options) - set(fields))
     if unknown:
+        near = nearest(unknown[0], fields)
         raise UnknownOptionError(
-            f"backend {name!r} has no option {', '.join(map(repr, unknown))}; "
-            f"it has: {', '.join(fields) or 'none'}"
+            f"backend {name!r} has no option {', '.join(map(repr, unknown))}"
+            f"{f': did you mean {near}? It' if near else '; it'} has: {', '.join(fields) or 'none'} "
+            f"(rapid-ising backends {name} says what each is)"
         )
     needed = sorted(set(backend_options(kind, required=True)) - set(options))
     if needed:
@@ -112,7 +104,8 @@ def backend_options(kind: type[Backend], *, required: bool = False) -> list[str]
     return [field.name for field in fields]
 
 
-def _backend_class(name: str) -> type[Backend]:
+def backend_class(name: str) -> type[Backend]:
+    """Return the class of the machine ``name``; raises as ``load_backend`` does of its name."""
     found = [entry for entry in metadata.entry_points(group=GROUP) if entry.name == name]
     if not found:
         raise UnknownBackendError.among("backend", name, available_backends())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from rapid_ising.errors import CheckpointError
+from rapid_ising.errors import CheckpointError, nearest
 from rapid_ising.version import __version__
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -61,6 +61,13 @@ def _plain(value: Any) -> Any:
     raise CheckpointError(f"a {type(value).__name__} cannot be written: records hold numbers")
 
 
+def _like(path: Path) -> str:
+    """Return the files beside it that a missing file may be, as a question."""
+    beside = path.parent
+    near = nearest(path.name, (file.name for file in beside.iterdir())) if beside.is_dir() else ""
+    return f": did you mean {near}?" if near else ""
+
+
 def read(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and facts of a file that ``write`` made, of one of these kinds.
 
@@ -71,13 +78,15 @@ def read(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, A
     """
     source = Path(path)
     if not source.is_file():
-        raise CheckpointError(f"there is no file {source}")
+        raise CheckpointError(f"there is no file {source}{_like(source)}")
     try:
         with safe_open(source, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})[KEY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{source} is truncated or damaged: {error}") from error
+        raise CheckpointError(
+            f"{source} is truncated or damaged, or no file of rapid-ising ({error})"
+        ) from error
     except KeyError as error:
         raise CheckpointError(f"{source} was not written by rapid-ising") from error
     if facts.get("kind") not in kinds:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from rapid_ising.arrays import to_numpy
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 
+DIGITS = 15
+"""The white of the darkest grey images, in four bits."""
 REAL = (int, float, np.integer, np.floating)
 SAMPLING, TRAINING, MODEL, PIXELS = 0, 1, 2, 3
 """Streams of random numbers from one seed."""
@@ -99,11 +101,20 @@ def spins(name: str, values: Any, width: int | None = None) -> npt.NDArray[np.in
         raise InvalidDataError(f"{name} has a value that is not finite at row {row}, column {column}")
     wrong = (array != 1) & (array != -1)
     if array.dtype == bool or wrong.any():
-        hint = ""
-        if array.dtype == bool or not ((array != 0) & (array != 1)).any():
-            hint = "; these look like bits, 0 and 1: pass np.where(x, 1, -1)"
+        hint = _cure(name, array)
         row, column = np.argwhere(wrong)[0] if wrong.any() else (0, 0)
         raise InvalidDataError(
             f"{name} must hold spins, -1 or +1, not {array[row, column]!s} (row {row}, column {column}){hint}"
         )
     return np.ascontiguousarray(array, dtype=np.int8)
+
+
+def _cure(name: str, array: npt.NDArray[Any]) -> str:
+    """Return what makes spins of bits or of grey values, where they are such."""
+    what = name if name.isidentifier() else "x"
+    if array.dtype == bool or not ((array != 0) & (array != 1)).any():
+        return f"; these look like bits, 0 and 1: pass np.where({what}, 1, -1)"
+    if array.min() >= 0 and not 1 < array.max() < DIGITS:
+        middle = f"{array.max() / 2:.3g}"
+        return f"; these look like grey values: pass np.where({what} > {middle}, 1, -1), or another threshold"
+    return ""

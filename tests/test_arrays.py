@@ -27,7 +27,7 @@ from rapid_ising.arrays import NUMPY, Place, namespace, rows, to_numpy
 from rapid_ising.errors import DivergenceError, InvalidParameterError, MissingDependencyError
 from rapid_ising.layer_fields import block_sweeps
 from rapid_ising.models.statistics import Statistics
-from rapid_ising.testing.total_variation import tolerance, total_variation
+from rapid_ising.total_variation import tolerance, total_variation
 
 TWO_LAYERS = [
     small_models.rbm,

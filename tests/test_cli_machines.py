@@ -73,7 +73,7 @@ class TestJournal:
     def test_a_budget_stops_with_a_checkpoint_and_a_resume_goes_on(self) -> None:
         more = ("--batch-size", "3", "--journal", "run.jobs", "--checkpoint", "run.state")
         call(*TRAIN, "gibbs", "--out", "whole.safetensors", "--batch-size", "3")
-        told = call(*TRAIN, "gibbs", *more, "--budget", "calls=6", status=2)
+        told = call(*TRAIN, "gibbs", *more, "--budget", "calls=6", status=3)
         assert "7 calls, more than 6: not sent" in told
         assert Path("run.state").is_file()
         call(*TRAIN, "gibbs", *more, "--resume")

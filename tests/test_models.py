@@ -215,7 +215,7 @@ def test_bad_images_and_masks_are_refused() -> None:
         model.reconstruct([[1, 1, 0, 0]], [1, 1, 0, 0])
     with pytest.raises(InvalidDataError, match="known pixels must hold spins"):
         model.reconstruct([[1, 0, 0, 0]], mask)
-    with pytest.raises(InvalidDataError, match="2 \\* x - 1"):
+    with pytest.raises(InvalidDataError, match=r"np\.where"):
         model.free_energy([[0, 1, 0, 1]])
     with pytest.raises(ProblemTooLargeError, match="22"):
         ri.RBM(30, 40, seed=0).sample(backend="exact")

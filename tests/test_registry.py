@@ -101,7 +101,10 @@ def test_an_unknown_name_has_its_nearest() -> None:
 
 
 def test_an_unknown_option_names_those_that_there_are() -> None:
-    with pytest.raises(UnknownOptionError, match="no option 'burnin'; it has: burn_in, thinning, chains"):
+    with pytest.raises(
+        UnknownOptionError,
+        match=r"'burnin': did you mean 'burn_in'\? It has: burn_in, thin",
+    ):
         ri.load_backend("gibbs", burnin=3)
     with pytest.raises(UnknownOptionError, match="it has: none"):
         ri.load_backend("exact", sweeps=3)

@@ -559,7 +559,7 @@ class TestCommand:
             lambda tasks, **options: (Result(task, error="it broke") for task in tasks),
         )
         result = self.run("likelihood", "--smoke", "--out", tmp_path)
-        assert result.exit_code == 2
+        assert result.exit_code == 1
         assert "error: 3 of 3 tasks failed" in result.stderr
         assert (tmp_path / "index.html").exists()
 

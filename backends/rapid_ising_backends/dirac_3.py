@@ -149,6 +149,9 @@ class Dirac3(RemoteMachine):
             raise InvalidParameterError(f"quantum_fluctuation_coefficient must be 1 to 100, not {noise}")
         self._connect(TOKEN)
 
+    def _require_client(self) -> None:
+        client_class()
+
     def _client(self, deadline: Deadline) -> Any:
         """Return a client whose every request ends within the deadline."""
         deadline.check(self.name)

@@ -96,13 +96,17 @@ class SimulatedBifurcation(LocalBackend):
         finite("pressure_slope", self.pressure_slope, minimum=0, exclusive=True)
         finite("heat_coefficient", self.heat_coefficient, minimum=0)
 
-    def _check(self, request: Request) -> None:
+    def require(self) -> None:
+        """Raise when the package is not installed."""
         missing = [name for name in ("simulated_bifurcation", "torch") if not importlib.util.find_spec(name)]
         if missing:
             raise MissingDependencyError(
                 f"backend {self.name!r} needs {', '.join(missing).replace('_', '-')}, not installed here: "
                 f"pip install 'rapid-ising[{self.name}]'"
             )
+
+    def _check(self, request: Request) -> None:
+        self.require()
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         facts = {

@@ -1,29 +1,29 @@
-"""The command ``rapid-ising``: its sub-commands, and what its exit statuses mean.
-
-0: done. 2: an error, said in one line on stderr. 130: interrupted with Ctrl-C.
-"""
+"""The command ``rapid-ising``: its sub-commands, and their errors as one line and an exit status."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rapid_ising.cli.backends import backends
+from rapid_ising.cli.command import add
 from rapid_ising.cli.demo import demo
+from rapid_ising.cli.doctor import doctor
 from rapid_ising.cli.emulate import emulate
 from rapid_ising.cli.jobs import jobs
-from rapid_ising.cli.options import ERROR, INTERRUPTED
+from rapid_ising.cli.options import ERROR, INTERRUPTED, OVER_BUDGET, STATUSES
 from rapid_ising.cli.plan import plan
 from rapid_ising.cli.reconstruct import reconstruct
 from rapid_ising.cli.report import report
 from rapid_ising.cli.reproduce import reproduce
 from rapid_ising.cli.sample import sample
 from rapid_ising.cli.train import train
-from rapid_ising.errors import RapidIsingError
+from rapid_ising.errors import BudgetExceededError, RapidIsingError
 from rapid_ising.version import __version__
 
 USAGE_ERROR: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
@@ -40,8 +40,11 @@ class Commands(TyperGroup):
             status = super().main(*args, **{**options, "standalone_mode": False})
         except RapidIsingError as error:
             status = _report(str(error))
+            if any(isinstance(cause, BudgetExceededError) for cause in _causes(error)):
+                status = OVER_BUDGET
         except USAGE_ERROR as error:
-            status = _report(f"{error.format_message()} (--help shows what there is)")
+            command = error.ctx.command_path if error.ctx is not None else "rapid-ising"
+            status = _report(f"{error.format_message()} ({command} --help shows what there is)")
         except (OSError, MemoryError) as error:
             status = _report(str(error) or type(error).__name__)
         except (typer.Abort, KeyboardInterrupt):
@@ -49,6 +52,13 @@ class Commands(TyperGroup):
         finally:
             warnings.showwarning = shown
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from: one of several calls may be the one that was over the budget."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _warn(message: Warning | str, *place: Any, **options: Any) -> None:
@@ -61,17 +71,22 @@ def _report(message: str) -> int:
     return ERROR
 
 
+def _statuses() -> str:
+    return "; ".join(f"{number} {what}" for number, what in STATUSES.items())
+
+
 app = typer.Typer(
     cls=Commands,
     name="rapid-ising",
     help="Train Boltzmann machines with low-energy samples from any Ising machine.",
-    epilog="Start with: rapid-ising demo --quick",
-    add_completion=False,
+    epilog="Start with:\n\nrapid-ising demo --quick\nrapid-ising doctor\n\n"
+    "Each command has examples in its --help, and --json for programs. "
+    f"Exit status: {_statuses()}.",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (train, sample, reconstruct, plan, backends, emulate, demo, report, reproduce):
-    app.command(no_args_is_help=False)(command)
+for command in (train, sample, reconstruct, plan, backends, doctor, emulate, demo, report, reproduce):
+    add(app, command)
 app.add_typer(jobs, name="jobs")
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rapid_ising.cli.console import cell, remarks, results
-from rapid_ising.cli.options import HIDDEN, INTERRUPTED, PATTERNS, Seed, output_folder
+from rapid_ising.cli.console import cell, remarks, results, write_json
+from rapid_ising.cli.options import (
+    HIDDEN,
+    INTERRUPTED,
+    OUTPUT,
+    PATTERNS,
+    TRAINING,
+    Json,
+    Seed,
+    output_folder,
+)
 
 if TYPE_CHECKING:
     from rapid_ising.datasets import Dataset
@@ -33,16 +42,22 @@ SHOWN = 4
 
 
 def demo(
-    quick: Annotated[bool, typer.Option("--quick", help=f"{QUICK_EPOCHS} epochs, a few seconds.")] = False,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the picture goes.")] = Path(
-        "demo-output"
-    ),
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help=f"{QUICK_EPOCHS} epochs, a few seconds.", rich_help_panel=TRAINING),
+    ] = False,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the picture goes.", rich_help_panel=OUTPUT)
+    ] = Path("demo-output"),
     seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Train one model with three sources of samples, and compare them in a table and a picture.
 
     The data are the 4 x 4 stripes of arXiv:1910.01592. The model learns from its own patterns (RAPID), from
-    a simulated annealer and from exact samples; nothing else differs.
+    a simulated annealer and from exact samples; nothing else differs. For example:
+
+      rapid-ising demo --quick
     """
     from rapid_ising.datasets import stripes
     from rapid_ising.models import PatternRBM
@@ -70,8 +85,12 @@ def demo(
         )
         if runs[label].stopped == "interrupted":
             raise typer.Exit(INTERRUPTED)
-    _show({label: (run, _measured(run, data, seed)) for label, run in runs.items()})
+    measured = {label: (run, _measured(run, data, seed)) for label, run in runs.items()}
     _draw(runs, data, picture, seed)
+    if as_json:
+        write_json({"runs": _facts(measured), "dataset": data.name, "picture": str(picture)})
+        return
+    _show(measured)
     results().print(f"picture: {picture}", soft_wrap=True)
 
 
@@ -79,6 +98,19 @@ def _measured(run: TrainingRun, data: Dataset, seed: int) -> Evaluation:
     from rapid_ising.evaluation import evaluate
 
     return evaluate(run.model, data, seed=seed, likelihood_beta=1 / run.model.temperature)
+
+
+def _facts(measured: dict[str, tuple[TrainingRun, Evaluation]]) -> dict[str, Any]:
+    machines = dict(EXPERIMENTS)
+    return {
+        label: {
+            "backend": machines[label],
+            "epochs": run.epochs,
+            "seconds": run.seconds,
+            "evaluation": found.as_dict(),
+        }
+        for label, (run, found) in measured.items()
+    }
 
 
 def _show(measured: dict[str, tuple[TrainingRun, Evaluation]]) -> None:

@@ -11,23 +11,29 @@ from typing import Annotated
 
 import typer
 
+from rapid_ising.cli import names
 from rapid_ising.cli.console import remarks, results
-from rapid_ising.cli.options import key_value
+from rapid_ising.cli.options import OUTPUT, key_value
 
 
 def emulate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The machine, such as hitachi-cmos.")],
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = 0,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The machine, such as hitachi-cmos.", autocompletion=names.backends
+        ),
+    ],
+    port: Annotated[int, typer.Option(metavar="N", help="The port on 127.0.0.1; 0 takes a free one.")] = 0,
     faults: Annotated[
         str,
         typer.Option(
             metavar="KIND:RATE,...",
-            help="What goes wrong, and how often: 401, 403, 404, 429, 500, 503, disconnect-before, "
-            "disconnect-after, slow, truncated, job-failed, never-finishes, deleted, wrong-types, "
-            "missing-variables, nan-energies, duplicated-rows.",
+            help="What goes wrong, and how often, from 0 to 1: 401, 403, 404, 429, 500, 503, "
+            "disconnect-before, disconnect-after, slow, truncated, job-failed, never-finishes, deleted, "
+            "wrong-types, missing-variables, nan-energies, duplicated-rows.",
         ),
     ] = "",
-    seed: Annotated[int, typer.Option(help="Fixes when the faults strike.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Fixes when the faults strike.")] = 0,
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="An option of the emulator; may be repeated."),
@@ -36,11 +42,19 @@ def emulate(
         bool,
         typer.Option("--attached", help="End when the standard input is closed, as by a parent that ends."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the address as one line of JSON.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Write the address as one line of JSON.", rich_help_panel=OUTPUT),
+    ] = False,
 ) -> None:
     """Run an emulator of a hardware service until Ctrl-C.
 
     It solves with a digital twin, and every answer says so: nothing of it is a machine's.
+
+    For example, and one whose service is busy at every fifth request:
+
+      rapid-ising emulate fujitsu-da
+      rapid-ising emulate hitachi-cmos --faults 429:0.2
     """
     from rapid_ising.emulation import emulated
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rapid_ising.cli.options import chosen_backend, key_value, output_file
+from rapid_ising.cli.options import KEEPING, MACHINE, chosen_backend, key_value, output_file
 from rapid_ising.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ Emulate = Annotated[
     typer.Option(
         "--emulate",
         help="Rehearse with an emulator of the machine's service: no account, no bill, no machine.",
+        rich_help_panel=MACHINE,
     ),
 ]
 EmulatorOptions = Annotated[
@@ -32,6 +33,7 @@ EmulatorOptions = Annotated[
         "--emulator-option",
         metavar="KEY=VALUE",
         help="An option of the emulator, such as faults=429:0.1; may be repeated.",
+        rich_help_panel=MACHINE,
     ),
 ]
 JournalFile = Annotated[
@@ -41,6 +43,7 @@ JournalFile = Annotated[
         metavar="FILE",
         help="Keep every job in this file, so that none is lost or sent twice. Left out, CHECKPOINT.jobs for "
         "a hardware service with a checkpoint.",
+        rich_help_panel=KEEPING,
     ),
 ]
 BudgetText = Annotated[
@@ -50,6 +53,7 @@ BudgetText = Annotated[
         metavar="NAME=NUMBER,...",
         help="Stop before more is asked of the machine: calls, reads, seconds of the machine, or money with "
         "the price of a second, such as calls=100,seconds=20. Needs a journal.",
+        rich_help_panel=KEEPING,
     ),
 ]
 SendAgain = Annotated[
@@ -58,6 +62,7 @@ SendAgain = Annotated[
         "--send-again",
         help="On --resume, send a job again whose answer was lost with a service that keeps none; it may be "
         "billed twice.",
+        rich_help_panel=KEEPING,
     ),
 ]
 

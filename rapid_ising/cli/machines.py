@@ -7,13 +7,59 @@ import importlib.metadata as metadata
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
+from rapid_ising.backend import Backend
 from rapid_ising.capabilities import Capabilities
-from rapid_ising.errors import InvalidDataError, RapidIsingError
+from rapid_ising.cli.pages import with_part
+from rapid_ising.errors import (
+    AuthenticationError,
+    InvalidParameterError,
+    MissingDependencyError,
+    RapidIsingError,
+)
 from rapid_ising.registry import GROUP, available_backends, load_backend
 
 BEGIN = "<!-- machines: begin, written by `make backends-table` -->"
 END = "<!-- machines: end -->"
+
+
+State = Literal["ready", "not installed", "not configured", "broken"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a machine can be asked."""
+
+    state: State
+    cure: str = ""
+    """What is missing, and what to do about it; never the value of a variable."""
+
+
+def status_of(name: str) -> tuple[Status, Backend | None]:
+    """Return whether a machine can be asked, and the machine where it could be loaded; sends nothing.
+
+    >>> status_of("gibbs")[0].state
+    'ready'
+    """
+    states: list[tuple[type[RapidIsingError], State]] = [
+        (MissingDependencyError, "not installed"),
+        # An option that it needs, or a token that can be none.
+        (InvalidParameterError, "not configured"),
+        (AuthenticationError, "not configured"),
+        (RapidIsingError, "broken"),
+    ]
+    machine: Backend | None = None
+    try:
+        loaded = load_backend(name)
+        # Its graph may need a package.
+        _ = loaded.published
+        machine = loaded
+        machine.require()
+    except RapidIsingError as error:
+        state = next(state for kind, state in states if isinstance(error, kind))
+        return Status(state, str(error)), machine
+    return Status("ready"), machine
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +72,8 @@ class CapabilityTable:
     """One row a machine that could be loaded, sorted by name, as many cells as there are columns."""
     problems: dict[str, str]
     """Why each other machine could not be loaded, by name: the message of its error."""
+    statuses: dict[str, Status]
+    """Whether each machine can be asked, by name."""
 
 
 def capability_table(names: Iterable[str] | None = None) -> CapabilityTable:
@@ -44,14 +92,14 @@ def capability_table(names: Iterable[str] | None = None) -> CapabilityTable:
     """
     rows: list[list[str]] = []
     problems: dict[str, str] = {}
+    statuses: dict[str, Status] = {}
     for name in sorted(available_backends() if names is None else names):
-        try:
-            facts = load_backend(name).published.row()
-        except RapidIsingError as error:
-            problems[name] = str(error)
+        statuses[name], machine = status_of(name)
+        if machine is None:
+            problems[name] = statuses[name].cure
         else:
-            rows.append([name, *facts.values()])
-    return CapabilityTable(["backend", *Capabilities().row()], rows, problems)
+            rows.append([name, *machine.published.row().values()])
+    return CapabilityTable(["backend", *Capabilities().row()], rows, problems, statuses)
 
 
 def markdown_table() -> str:
@@ -78,15 +126,9 @@ def with_table(text: str) -> str:
     Raises
     ------
     InvalidDataError
-        If the text does not have each marker once, the first one first.
+        As ``with_part`` does.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in before + after:
-        raise InvalidDataError(
-            f"a page with the table of machines needs one line {BEGIN!r}, then one {END!r}"
-        )
-    return f"{before}{BEGIN}\n\n{markdown_table()}\n\n{END}{after}"
+    return with_part(text, BEGIN, END, markdown_table())
 
 
 def main(arguments: list[str]) -> None:

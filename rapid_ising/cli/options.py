@@ -10,34 +10,59 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rapid_ising.cli import names
+from rapid_ising.cli.names import listed
 from rapid_ising.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from rapid_ising.backend import Backend
     from rapid_ising.models import Model
 
-ERROR, INTERRUPTED = 2, 130
-"""The exit statuses beside 0."""
+FAILED, ERROR, OVER_BUDGET, INTERRUPTED = 1, 2, 3, 130
+"""The exit statuses beside 0: some of it was not done, an error, a budget that would be passed, Ctrl-C."""
+STATUSES = {
+    0: "done",
+    FAILED: "a check or a part of the work failed: doctor, reproduce, jobs resume",
+    ERROR: "an error, told in one line",
+    OVER_BUDGET: "--budget would be passed: nothing more was sent, and --resume goes on",
+    INTERRUPTED: "Ctrl-C",
+}
 
 HIDDEN, PATTERNS = 100, 8
 """The size of a model when none is asked for: the paper's patterns and a tenth of its hidden spins."""
 HIDDEN_LAYERS = (64, 32)
 """The hidden layers of a deep machine when none are asked for."""
 
+DATA, MODEL, TRAINING, MACHINE, KEEPING, OUTPUT = (
+    "Data",
+    "Model",
+    "Training",
+    "Machine",
+    "Stopping, going on and costs",
+    "Output",
+)
+"""The groups of options in a help."""
+
 DatasetName = Annotated[
     str,
     typer.Option(
         "--dataset",
-        metavar="NAME|FILE.npy|FOLDER/",
-        help="A data set: stripes, stripes-N, bars-and-stripes or bars-and-stripes-N, N the side; digits; "
-        "mnist or fashion-mnist, from the folder that RAPID_ISING_DATA names; a .npy file of -1 and +1, one "
-        "image a row; or a folder of files like those of MNIST.",
+        metavar="NAME|FILE|FOLDER",
+        help=f"{listed(names.DATASETS)}; stripes-N or bars-and-stripes-N, N pixels a side; a .npy file of -1 "
+        "and +1, one image a row; or a folder/ of files like those of MNIST. MNIST itself is looked for in "
+        "the folder that RAPID_ISING_DATA names.",
+        autocompletion=names.datasets,
+        rich_help_panel=DATA,
     ),
 ]
 BackendName = Annotated[
     str | None,
     typer.Option(
-        "--backend", metavar="NAME", help="The machine that draws samples; see: rapid-ising backends"
+        "--backend",
+        metavar="NAME",
+        help="The machine that draws samples; rapid-ising backends lists them.",
+        autocompletion=names.backends,
+        rich_help_panel=MACHINE,
     ),
 ]
 BackendOptions = Annotated[
@@ -45,17 +70,38 @@ BackendOptions = Annotated[
     typer.Option(
         "--backend-option",
         metavar="KEY=VALUE",
-        help="An option of the machine, such as num_sweeps=200; may be repeated.",
+        help="An option of the machine, such as num_sweeps=200; may be repeated. rapid-ising backends NAME "
+        "lists them.",
+        autocompletion=names.backend_options,
+        rich_help_panel=MACHINE,
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(help="Fixes every random number; a resumed training goes on with its own.")
+    int,
+    typer.Option(
+        metavar="N",
+        help="Fixes every random number, from 0 on; a resumed training goes on with its own.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Beta = Annotated[
     float,
-    typer.Option(metavar="B|inf", help="The inverse temperature; inf asks for the states of lowest energy."),
+    typer.Option(
+        metavar="B|inf",
+        help="The inverse temperature, in units of the model's energy; inf asks for the states of lowest "
+        "energy.",
+        rich_help_panel=MODEL,
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that rapid-ising train wrote.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Write one JSON object to stdout and nothing else; remarks go to stderr.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 
 def hidden_sizes(text: str | None, left_out: tuple[int, ...], layers: int | None = None) -> tuple[int, ...]:

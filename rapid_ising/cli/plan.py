@@ -7,34 +7,73 @@ from typing import Annotated
 
 import typer
 
+from rapid_ising.cli import names
 from rapid_ising.cli.console import results, write_json
 from rapid_ising.cli.machine import EMULATED, Emulate, EmulatorOptions, machine_for
-from rapid_ising.cli.options import BackendOptions, Beta, model_of
+from rapid_ising.cli.options import MACHINE, MODEL, BackendOptions, Beta, Json, model_of
+
+STAGES = "Stages around the machine"
 
 
 def plan(
-    model: Annotated[Path, typer.Option(metavar="FILE", help="A model that rapid-ising train wrote.")],
-    backend: Annotated[str, typer.Option(metavar="NAME", help="The machine; see: rapid-ising backends")],
+    model: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="A file that rapid-ising train wrote.", rich_help_panel=MODEL),
+    ],
+    backend: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The machine; rapid-ising backends lists them.",
+            autocompletion=names.backends,
+            rich_help_panel=MACHINE,
+        ),
+    ],
     backend_option: BackendOptions = None,
-    reads: Annotated[int, typer.Option(help="How many reads are wanted.")] = 100,
+    reads: Annotated[
+        int, typer.Option(metavar="N", help="How many reads are wanted.", rich_help_panel=MACHINE)
+    ] = 100,
     beta: Beta = 1.0,
     gauges: Annotated[
-        int | None, typer.Option(help="Split the reads over so many random gauges; left out, as suits.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Split the reads over so many random gauges; left out, as suits.",
+            rich_help_panel=STAGES,
+        ),
     ] = None,
     tiled: Annotated[
-        bool, typer.Option("--tiled", help="Read as many copies of the model at once as the machine holds.")
+        bool,
+        typer.Option(
+            "--tiled",
+            help="Read as many copies of the model at once as the machine holds.",
+            rich_help_panel=STAGES,
+        ),
     ] = False,
-    refine: Annotated[int, typer.Option(help="Gibbs sweeps from the machine's states.")] = 0,
+    refine: Annotated[
+        int,
+        typer.Option(
+            metavar="SWEEPS", help="Gibbs sweeps from the machine's states.", rich_help_panel=STAGES
+        ),
+    ] = 0,
     strict: Annotated[
-        float | None, typer.Option(help="Refuse a relative error of rounding above this.")
+        float | None,
+        typer.Option(
+            metavar="ERROR",
+            help="Refuse a relative error of rounding above this, such as 0.05.",
+            rich_help_panel=STAGES,
+        ),
     ] = None,
     emulate: Emulate = False,
     emulator_option: EmulatorOptions = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show how a model would be put on a machine: stages, factors, errors, calls, reads and machine time.
 
-    Nothing is sent.
+    Nothing is sent. For example, for a twin, and for a service by its emulator:
+
+      rapid-ising plan --model model.safetensors --backend twin-digital-annealer
+      rapid-ising plan --model model.safetensors --backend fujitsu-da --emulate
     """
     from rapid_ising.machine.prepare import plan as planned
 

@@ -8,10 +8,14 @@ import typer
 
 from rapid_ising.cli.console import results, write_json
 from rapid_ising.cli.options import (
+    DATA,
+    MODEL,
+    OUTPUT,
     BackendName,
     BackendOptions,
     Beta,
     DatasetName,
+    Json,
     ModelFile,
     Seed,
     chosen_backend,
@@ -25,24 +29,37 @@ def reconstruct(
     known_rows: Annotated[
         int | None,
         typer.Option(
-            help="How many rows the model sees. Left out: one, or the first half of an image of one row."
+            metavar="N",
+            help="How many rows the model sees. Left out: one, or the first half of an image of one row.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     beta: Beta = 1.0,
     steps: Annotated[
-        int | None, typer.Option(help="Gibbs steps, 1 when left out; a machine takes none.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Gibbs steps, 1 when left out; a machine takes none.", rich_help_panel=MODEL
+        ),
     ] = None,
     backend: BackendName = None,
     backend_option: BackendOptions = None,
     seed: Seed = 0,
-    limit: Annotated[int, typer.Option(help="How many images to show.")] = 8,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of pictures.")] = False,
+    limit: Annotated[
+        int, typer.Option(metavar="N", help="How many images to show.", rich_help_panel=OUTPUT)
+    ] = 8,
+    as_json: Json = False,
 ) -> None:
     """Restore images of which a model sees a part, beside the true ones.
 
     The images are the held-out ones of the data set, or the training images where none are held out. Without
     a machine the unknown pixels follow from the known ones by Gibbs steps; with --backend the machine draws
     them, the known pixels held fixed.
+
+    For example, from the first row; from the first two, the likeliest images; and by a machine:
+
+      rapid-ising reconstruct model.safetensors --dataset stripes
+      rapid-ising reconstruct model.safetensors --known-rows 2 --beta inf
+      rapid-ising reconstruct model.safetensors --backend exact
     """
     import numpy as np
     from rich import box
@@ -53,6 +70,7 @@ def reconstruct(
     from rapid_ising.errors import InvalidDataError, InvalidParameterError
     from rapid_ising.evaluation import known_rows as known_rows_mask
     from rapid_ising.evaluation.summary import first_known
+    from rapid_ising.progress import waiting
     from rapid_ising.validation import positive_integer
 
     shown = positive_integer("limit", limit)
@@ -76,9 +94,10 @@ def reconstruct(
         )
     split, truth = ("held-out", data.test) if len(data.test) else ("training", data.train)
     corrupted = np.where(mask, truth, 0)
-    restored = model.reconstruct(
-        corrupted, mask, beta=beta, steps=1 if steps is None else steps, backend=machine, seed=seed
-    )
+    with waiting(f"{len(truth)} images restored"):
+        restored = model.reconstruct(
+            corrupted, mask, beta=beta, steps=1 if steps is None else steps, backend=machine, seed=seed
+        )
     unknown = int((~mask).sum())
     # Of the unknown pixels: the known ones are right by themselves.
     distances = (restored != truth)[:, ~mask].mean(axis=1)

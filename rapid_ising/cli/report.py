@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rapid_ising.cli import names
 from rapid_ising.cli.console import remarks, results, write_json
-from rapid_ising.cli.options import Seed, output_file
+from rapid_ising.cli.options import DATA, MACHINE, OUTPUT, Json, Seed, output_file
 from rapid_ising.errors import RapidIsingError
 
 if TYPE_CHECKING:
@@ -25,29 +26,46 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Where the page goes. Left out, beside RUN, as RUN.html."),
+        typer.Option(
+            metavar="FILE.html",
+            help="Where the page goes. Left out, beside RUN, as RUN.html.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE.npy|FOLDER/",
+            metavar="NAME|FILE|FOLDER",
             help="The data it was trained on, as for train; left out, those that the run names.",
+            autocompletion=names.datasets,
+            rich_help_panel=DATA,
         ),
     ] = None,
     journal: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The journal of its jobs; left out, RUN.jobs or CHECKPOINT.jobs."),
+        typer.Option(
+            metavar="FILE",
+            help="The journal of its jobs; left out, RUN.jobs or CHECKPOINT.jobs.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     price: Annotated[
-        float | None, typer.Option(help="What a second of the machine costs, for the cost of the run.")
+        float | None,
+        typer.Option(
+            metavar="PRICE",
+            help="What a second of the machine costs, for the cost of the run.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the path and sizes as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write one page about a training: curves, samples, reconstructions, machine use, provenance.
 
     The page is one HTML file that asks for nothing else: it can be sent, kept, and read on a phone, light or
-    dark.
+    dark. For example:
+
+      rapid-ising report model.safetensors --dataset stripes
     """
     from rapid_ising.jobs import Journal
     from rapid_ising.plotting import require_matplotlib

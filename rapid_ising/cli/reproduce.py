@@ -7,59 +7,106 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rapid_ising.cli.console import remarks, results
-from rapid_ising.cli.options import ERROR, INTERRUPTED, Seed, output_folder
+from rapid_ising.cli import names
+from rapid_ising.cli.console import remarks, results, write_json
+from rapid_ising.cli.names import listed
+from rapid_ising.cli.options import (
+    DATA,
+    FAILED,
+    INTERRUPTED,
+    KEEPING,
+    OUTPUT,
+    Json,
+    Seed,
+    output_folder,
+)
 from rapid_ising.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from rapid_ising.report import Element, Table
     from rapid_ising.reproduction.study import Scale
 
+SCALE, WORKERS = "How much", "Who works"
+
 
 def reproduce(
     studies: Annotated[
         list[str],
         typer.Argument(
-            metavar="STUDY...",
-            help="fig1a, fig1b, fig2a, fig2b, negative-phases, models, likelihood, or all.",
+            metavar="STUDY",
+            help=f"{', '.join(names.STUDIES)}, or all of these; {listed(names.OTHER_STUDIES)}.",
+            autocompletion=names.studies,
         ),
     ],
     quick: Annotated[
-        bool, typer.Option("--quick", help="Less than ten minutes on two cores; as without.")
+        bool,
+        typer.Option(
+            "--quick", help="Less than ten minutes on two cores; as without.", rich_help_panel=SCALE
+        ),
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="All seeds and epochs: about half an hour on two cores.")
+        bool,
+        typer.Option(
+            "--full", help="All seeds and epochs: about half an hour on two cores.", rich_help_panel=SCALE
+        ),
     ] = False,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Only show that it runs; the numbers mean little.")
+        bool,
+        typer.Option(
+            "--smoke", help="Only show that it runs; the numbers mean little.", rich_help_panel=SCALE
+        ),
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Processes at once; as many as there are cores when left out."),
+        typer.Option(
+            metavar="N",
+            help="Processes at once; as many as there are cores when left out.",
+            rich_help_panel=WORKERS,
+        ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Of a Dask cluster, which does the work instead."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Of a Dask cluster, which does the work instead.",
+            rich_help_panel=WORKERS,
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where results, pictures and the page go.")
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="Where results, pictures and the page go.", rich_help_panel=OUTPUT
+        ),
     ] = Path("reproduction"),
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="The folder with MNIST; else the one that RAPID_ISING_DATA names."
+            metavar="FOLDER",
+            help="The folder with MNIST; else the one that RAPID_ISING_DATA names.",
+            rich_help_panel=DATA,
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute everything anew.", rich_help_panel=KEEPING)
+    ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Use results that other versions of the code made, too.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Use results that other versions of the code made, too.",
+            rich_help_panel=KEEPING,
+        ),
     ] = False,
     seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Measure the figures and the claims of arXiv:1910.01592 again, and write a page about them.
 
     A run that was interrupted goes on where it stopped: results are kept, and used again by the code that
-    made them.
+    made them. For example, one figure, fast; and the whole paper:
+
+      rapid-ising reproduce fig1a --smoke
+      rapid-ising reproduce all --full
     """
     from rapid_ising.plotting import require_matplotlib
     from rapid_ising.provenance import cores
@@ -101,12 +148,29 @@ def reproduce(
         raise typer.Exit(INTERRUPTED) from None
     elements = page(wanted, outcome)
     paths = write_page(elements, folder)
-    for title, table in _first_tables(elements):
-        _show(title, table)
-    _show("claims", claims_table(wanted, outcome))
+    claims = claims_table(wanted, outcome)
+    tables = [*_first_tables(elements), ("claims", claims)]
+    if not as_json:
+        for title, table in tables:
+            _show(title, table)
     for name, reason in outcome.left_out.items():
         remarks().print(f"{name} is left out: {reason}", soft_wrap=True)
-    results().print(f"page: {paths[0]}, and as Markdown: {paths[1]}", soft_wrap=True)
+    if as_json:
+        write_json(
+            {
+                "scale": scale,
+                "seconds": outcome.seconds,
+                "tables": {
+                    title: [dict(zip(t.columns, row, strict=True)) for row in t.rows] for title, t in tables
+                },
+                "left_out": outcome.left_out,
+                "tasks": len(outcome.every),
+                "failed": len(outcome.failed),
+                "pages": [str(path) for path in paths],
+            }
+        )
+    else:
+        results().print(f"page: {paths[0]}, and as Markdown: {paths[1]}", soft_wrap=True)
     if outcome.failed:
         first = outcome.failed[0]
         remarks().print(
@@ -115,7 +179,7 @@ def reproduce(
             soft_wrap=True,
             markup=False,
         )
-        raise typer.Exit(ERROR)
+        raise typer.Exit(FAILED)
 
 
 def _scale(**asked: bool) -> Scale:
@@ -138,6 +202,10 @@ def _first_tables(elements: list[Element]) -> list[tuple[str, Table]]:
             found.append((heading, element))
             heading = ""
     return found
+
+
+def _records(table: Table) -> list[dict[str, str]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 def _show(title: str, table: Table) -> None:

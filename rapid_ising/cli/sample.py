@@ -9,9 +9,12 @@ import typer
 
 from rapid_ising.cli.console import cell, results, write_json
 from rapid_ising.cli.options import (
+    MACHINE,
+    OUTPUT,
     BackendName,
     BackendOptions,
     Beta,
+    Json,
     ModelFile,
     chosen_backend,
     image_shape,
@@ -24,29 +27,58 @@ def sample(
     model_file: ModelFile,
     backend: BackendName = None,
     backend_option: BackendOptions = None,
-    reads: Annotated[int, typer.Option(help="How many images to draw.")] = 100,
+    reads: Annotated[
+        int, typer.Option(metavar="N", help="How many images to draw.", rich_help_panel=MACHINE)
+    ] = 100,
     beta: Beta = 1.0,
     seed: Annotated[
-        int | None, typer.Option(help="Fixes every random number; 0 where the machine can be seeded.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Fixes every random number, from 0 on; left out, 0 where the machine can be seeded.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    top: Annotated[int, typer.Option(help="How many of the most frequent images to show.")] = 10,
+    top: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="How many of the most frequent images to show.", rich_help_panel=OUTPUT
+        ),
+    ] = 10,
     shape: Annotated[
         str | None,
-        typer.Option(metavar="ROWSxCOLUMNS", help="The shape of an image; a square when left out."),
+        typer.Option(
+            metavar="ROWSxCOLUMNS",
+            help="The pixels of an image; a square when left out.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npy", help="Write every image, one a row of -1 and +1, to this file."),
+        typer.Option(
+            metavar="FILE.npy",
+            help="Write every image, one a row of -1 and +1, to this file.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of pictures.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Draw images from a trained model and show the most frequent ones."""
+    """Draw images from a trained model and show the most frequent ones.
+
+    For example, by Gibbs sampling here; by another machine, at the temperature that the model was fitted at,
+    which rapid-ising train tells; and as an array for your own code:
+
+      rapid-ising sample model.safetensors
+      rapid-ising sample model.safetensors --backend exact --beta 0.25 --reads 1000
+      rapid-ising sample model.safetensors --reads 50 --out samples.npy --json
+    """
     import numpy as np
     from rich.columns import Columns
     from rich.panel import Panel
 
     from rapid_ising.cli.pictures import picture
     from rapid_ising.models.base import default_backend
+    from rapid_ising.progress import waiting
     from rapid_ising.validation import positive_integer
 
     shown = positive_integer("top", top)
@@ -58,7 +90,8 @@ def sample(
     assert machine is not None
     if seed is None and machine.capabilities.seedable:
         seed = 0
-    images = model.sample(reads, backend=machine, beta=beta, seed=seed)
+    with waiting(f"{reads} images from {machine.name}"):
+        images = model.sample(reads, backend=machine, beta=beta, seed=seed)
     if out is not None:
         with out.open("wb") as file:
             np.save(file, images, allow_pickle=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rapid_ising.cli import names
 from rapid_ising.cli.console import cell, remarks, results, write_json
 from rapid_ising.cli.machine import (
     EMULATED,
@@ -17,14 +18,21 @@ from rapid_ising.cli.machine import (
     SendAgain,
     machine_for,
 )
+from rapid_ising.cli.names import listed
 from rapid_ising.cli.options import (
     HIDDEN,
     HIDDEN_LAYERS,
     INTERRUPTED,
+    KEEPING,
+    MACHINE,
+    MODEL,
+    OUTPUT,
     PATTERNS,
+    TRAINING,
     BackendName,
     BackendOptions,
     DatasetName,
+    Json,
     Seed,
     hidden_sizes,
     output_file,
@@ -47,32 +55,44 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="rbm, boltzmann-machine (every two spins coupled) or deep-boltzmann-machine, with free "
-            "weights and biases; or pattern-rbm, pattern-boltzmann-machine or "
-            "pattern-deep-boltzmann-machine, with weights built from patterns (RAPID).",
+            help=f"{listed(names.MODELS)}. In a boltzmann-machine every two spins are coupled; a deep one "
+            "has several hidden layers. Weights are free, those of a pattern- model are built from patterns "
+            "(RAPID).",
+            autocompletion=names.models,
+            rich_help_panel=MODEL,
         ),
     ] = "pattern-rbm",
     hidden: Annotated[
         str | None,
         typer.Option(
             metavar="H|H1,H2,...",
-            help=f"How many hidden spins, in a deep machine of each layer. Left out, {HIDDEN} in an RBM, "
+            help=f"Hidden spins, in a deep machine those of each layer. Left out, {HIDDEN} in an RBM, "
             f"none in a Boltzmann machine, {HIDDEN_LAYERS[0]},{HIDDEN_LAYERS[1]} in a deep one.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     patterns: Annotated[
-        int | None, typer.Option(help=f"How many patterns, for pattern models; {PATTERNS} when left out.")
+        int | None,
+        typer.Option(
+            metavar="K",
+            help=f"Patterns of a pattern- model; {PATTERNS} when left out.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     biases: Annotated[
         bool,
         typer.Option(
-            "--biases", help="Give a pattern model biases by clamped spins; the others have them anyway."
+            "--biases",
+            help="Give a pattern- model biases by clamped spins; the others have them anyway.",
+            rich_help_panel=MODEL,
         ),
     ] = False,
     free_biases: Annotated[
         bool,
         typer.Option(
-            "--free-biases", help="Give a pattern-rbm biases of their own instead of clamped spins."
+            "--free-biases",
+            help="Give a pattern-rbm biases of their own instead of clamped spins.",
+            rich_help_panel=MODEL,
         ),
     ] = False,
     from_data: Annotated[
@@ -80,30 +100,53 @@ def train(
         typer.Option(
             "--from-data",
             help="Start at the means of the data, patterns at their leading components (rbm, pattern-rbm).",
+            rich_help_panel=MODEL,
         ),
     ] = False,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The settings that are not given: "
+            f"{listed(f'{name} ({told})' for name, told in names.RECIPES.items())}.",
+            autocompletion=names.recipes,
+            rich_help_panel=TRAINING,
+        ),
+    ] = "default",
     negative_phase: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where the model's averages come from without a machine: patterns, cd, pcd, "
-            "parallel-tempering, simulated-tempering, wang-landau, langevin or exact. Left out, the recipe "
-            "says.",
+            help="Where the model's averages come from without a machine: "
+            f"{listed(names.NEGATIVE_PHASES)}. Left out, the recipe says.",
+            autocompletion=names.negative_phases,
+            rich_help_panel=TRAINING,
         ),
     ] = None,
-    backend: BackendName = None,
-    backend_option: BackendOptions = None,
-    recipe: Annotated[
-        str,
+    epochs: Annotated[
+        int | None,
         typer.Option(
-            metavar="default|paper|recall|likelihood",
-            help="The settings that are not given: the best known, the paper's, those for the best recall "
-            "after a number of epochs known beforehand, or those for a model of high likelihood.",
+            metavar="N",
+            help="How often the data are gone through; the recipe says when left out.",
+            rich_help_panel=TRAINING,
         ),
-    ] = "default",
-    epochs: Annotated[int | None, typer.Option(help="How often the data are gone through.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="How many images make an update.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The rate of the first epoch.")] = None,
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Images of one update; the recipe says when left out.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="The rate of the first epoch; the recipe says when left out.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     evaluate_every: Annotated[
         int | None,
         typer.Option(
@@ -112,40 +155,78 @@ def train(
             min=0,
             help="Measure the model every N epochs, for the curves of rapid-ising report; 0 never. Left out, "
             "about ten times.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
-    seed: Seed = 0,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="Where the trained model goes, with the record of its training."),
-    ] = Path("model.safetensors"),
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the state of the training here after each epoch."),
+    backend: BackendName = None,
+    backend_option: BackendOptions = None,
+    reads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The machine's reads for each update; 64 or so when left out.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    refine: Annotated[
+        int,
+        typer.Option(
+            metavar="SWEEPS",
+            help="Gibbs sweeps here from the machine's states, where its samples need them.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = 0,
     emulate: Emulate = False,
     emulator_option: EmulatorOptions = None,
-    refine: Annotated[
-        int, typer.Option(help="Gibbs sweeps here from the machine's states, where its samples need them.")
-    ] = 0,
-    reads: Annotated[
-        int | None, typer.Option(help="The machine's reads for each update; 64 or so when left out.")
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the state of the training here after each epoch.",
+            rich_help_panel=KEEPING,
+        ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on from the checkpoint, to the same bits.", rich_help_panel=KEEPING
+        ),
+    ] = False,
     journal: JournalFile = None,
     budget: BudgetText = None,
     send_again: SendAgain = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Where the trained model goes, with the record of its training.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = Path("model.safetensors"),
+    seed: Seed = 0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show nothing but errors.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a model on a data set, measure it, and write it to a file.
 
     --backend swaps the machine that draws the model's samples and nothing else. Ctrl-C stops the training
     and keeps the epochs that are done.
+
+    For example, on 4 x 4 stripes; by the samples of a machine; on images of your own;
+    and so that it can go on later:
+
+      rapid-ising train --dataset stripes
+      rapid-ising train --backend annealing --backend-option num_sweeps=99
+      rapid-ising train --dataset images.npy --model rbm --out mine.safetensors
+      rapid-ising train --checkpoint run.state
+      rapid-ising train --checkpoint run.state --resume
     """
     from rapid_ising.datasets import load
     from rapid_ising.evaluation import evaluate
     from rapid_ising.models import start_from_data
+    from rapid_ising.progress import waiting
     from rapid_ising.training import train as run_training
     from rapid_ising.training.callbacks import Evaluate
     from rapid_ising.training.recipes import as_recipe
@@ -209,7 +290,8 @@ def train(
     if run.stopped == "interrupted":
         remarks().print(f"interrupted: the model has {run.epochs} epochs and is in {out}", soft_wrap=True)
     if as_json or not quiet:
-        measured = evaluate(trained, data, likelihood_beta=1 / trained.temperature)
+        with waiting("measuring the model"):
+            measured = evaluate(trained, data, likelihood_beta=1 / trained.temperature)
         if as_json:
             write_json(_facts(run, data, measured, machine, out, emulate))
         else:

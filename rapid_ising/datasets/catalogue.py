@@ -67,8 +67,14 @@ def load(source: str | os.PathLike[str], *, test_share: float | None = None, see
             _refuse_share(source, test_share)
             return OF_FILES[source](seed=seed)
         if not source.endswith(".npy") and not {"/", os.sep} & set(source):
+            if os.path.isfile(source):
+                raise InvalidDataError(
+                    f"{source} is a file, and a data set comes as a .npy file: write one in Python by "
+                    "numpy.save('images.npy', array), an array of -1 and +1 with one image a row"
+                )
             sized = [f"{name}-N" for name in BY_SIDE]
-            known = [*BY_SIDE, *sized, "digits", *OF_FILES, "FILE.npy", "FOLDER/"]
+            here = [f"{source}{end}" for end in (".npy", "/") if source and os.path.exists(f"{source}{end}")]
+            known = [*here, *BY_SIDE, *sized, "digits", *OF_FILES, "FILE.npy", "FOLDER/"]
             raise UnknownNameError.among("data set", source, known)
     path = Path(source)
     if path.is_dir():

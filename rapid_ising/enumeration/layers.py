@@ -13,6 +13,7 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.enumeration.law import Enumeration, Moments, blocks, spin_states, tolerance
 from rapid_ising.errors import ProblemTooLargeError
 from rapid_ising.ising import IsingModel
+from rapid_ising.progress import Bar
 from rapid_ising.threads import one_pool
 from rapid_ising.typing import Indices, Reals, States
 
@@ -52,13 +53,16 @@ class LayersEnumeration(Enumeration):
         # Without fields a state weighs as much as its mirror image, whose index is counted from the end.
         self._even = not self._fields.any() and high_spins > 0
         count = 2 ** (high_spins - self._even)
-        for high in blocks(count, low_fields.size, deadline, 2**24):
-            high_states = spin_states(high_spins, high)
-            rows = slice(int(high[0]) << cut, (int(high[-1]) + 1) << cut)
-            parts = layer_sums(low_fields, high_states @ self._block[cut:], 0.0 if math.isinf(beta) else beta)
-            sums[rows], extents[rows] = parts[0].ravel(), parts[1].ravel()
-            high_linear = high_states @ self._fields[self._small[cut:]]
-            linear[rows] = np.add.outer(high_linear, low_states @ self._fields[self._small[:cut]]).ravel()
+        with Bar("parts of an enumeration", count) as bar:
+            for high in blocks(count, low_fields.size, deadline, 2**24):
+                high_states = spin_states(high_spins, high)
+                rows = slice(int(high[0]) << cut, (int(high[-1]) + 1) << cut)
+                high_fields = high_states @ self._block[cut:]
+                parts = layer_sums(low_fields, high_fields, 0.0 if math.isinf(beta) else beta)
+                sums[rows], extents[rows] = parts[0].ravel(), parts[1].ravel()
+                high_linear = high_states @ self._fields[self._small[cut:]]
+                linear[rows] = np.add.outer(high_linear, low_states @ self._fields[self._small[:cut]]).ravel()
+                bar.advance(len(high))
         if self._even:
             for part in (linear, sums, extents):
                 part[count << cut :] = part[: count << cut][::-1]
@@ -133,12 +137,14 @@ class LayersEnumeration(Enumeration):
         by_low, large = np.zeros_like(low_fields), np.zeros(len(self._large))
         pairs = np.empty(self._block.shape)
         pairs[cut:] = 0.0
-        for rows in blocks(len(high), low_fields.size, self.deadline, 2**24):
-            fields = high[rows] @ self._block[cut:]
-            part, by_high = layer_means(low_fields, fields, self.beta, table[rows], NEGLIGIBLE)
-            by_low += part
-            pairs[cut:] += high[rows].T @ by_high
-            large += by_high.sum(axis=0)
+        with Bar("parts of an enumeration", len(high)) as bar:
+            for rows in blocks(len(high), low_fields.size, self.deadline, 2**24):
+                fields = high[rows] @ self._block[cut:]
+                part, by_high = layer_means(low_fields, fields, self.beta, table[rows], NEGLIGIBLE)
+                by_low += part
+                pairs[cut:] += high[rows].T @ by_high
+                large += by_high.sum(axis=0)
+                bar.advance(len(rows))
         pairs[:cut] = low.T @ by_low
         if self._even:
             return np.zeros(len(self._small)), np.zeros(len(self._large)), pairs

@@ -15,6 +15,7 @@ from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, UnknownNameError
 from rapid_ising.evaluation.annealing_path import AnnealingPath, StatePath, annealing_path
 from rapid_ising.models.base import Model
+from rapid_ising.progress import Bar
 from rapid_ising.typing import Floats, Reals, States
 from rapid_ising.validation import Seed, finite, generator, positive_integer, rectangular, spins
 
@@ -194,8 +195,10 @@ def forward_run(
     fractions = path.even_fractions(steps, rng, limit) if given is None else given
     visible = path.draw(count, rng)
     curve = np.zeros((steps + 1, 2))
-    for k, log_weights in enumerate(path.anneal(visible, fractions, rng, limit), 1):
-        curve[k] = _log_mean(log_weights)
+    with Bar("temperatures", steps) as bar:
+        for k, log_weights in enumerate(path.anneal(visible, fractions, rng, limit), 1):
+            curve[k] = _log_mean(log_weights)
+            bar.advance()
     curve[:, 0] += path.log_base
     uniform = not base.any()
     return AISEstimate(
@@ -315,7 +318,9 @@ def reverse_annealed_importance(
         positive_integer("the number of samples", len(given), minimum=2)
         visible = model.place.put(given)
     fractions = forward.betas / forward.beta
-    *_, log_weights = path.anneal(visible, fractions[::-1], rng, limit)
+    with Bar("temperatures", len(fractions) - 1) as bar:
+        for log_weights in path.anneal(visible, fractions[::-1], rng, limit):  # noqa: B007 - the last one
+            bar.advance()
     return AISEstimate(
         log_partition=path.log_base - _log_mean(log_weights)[0],
         beta=forward.beta,

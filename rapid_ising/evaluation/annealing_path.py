@@ -19,6 +19,7 @@ from rapid_ising.ising import IsingModel
 from rapid_ising.models.base import Model
 from rapid_ising.models.rbm import RBM
 from rapid_ising.models.two_layers import TwoLayerModel
+from rapid_ising.progress import Bar
 from rapid_ising.typing import Floats, Reals
 
 BLOCK = 2**15
@@ -85,9 +86,11 @@ class Path(ABC, Generic[Prepared]):
 
     def equilibrate(self, states: Floats, steps: int, rng: np.random.Generator, deadline: Deadline) -> None:
         """Take Gibbs steps of the model itself, in place."""
-        for _ in range(steps):
-            for rows in self._blocks(states.shape[0], deadline):
-                states[rows, :] = self.step(self.prepare(states[rows, :]), 1.0, rng)
+        with Bar("Gibbs steps", steps) as bar:
+            for _ in range(steps):
+                for rows in self._blocks(states.shape[0], deadline):
+                    states[rows, :] = self.step(self.prepare(states[rows, :]), 1.0, rng)
+                bar.advance()
 
     def even_fractions(self, count: int, rng: np.random.Generator, deadline: Deadline) -> Reals:
         r"""Return ``count`` + 1 fractions from 0 to 1 with the same spread of log-weights between any two.

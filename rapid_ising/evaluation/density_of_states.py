@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import InvalidParameterError, ProblemTooLargeError
 from rapid_ising.ising import IsingModel
+from rapid_ising.progress import Bar
 from rapid_ising.typing import Indices, Reals, States
 from rapid_ising.validation import Seed, finite, generator, positive_integer
 
@@ -144,9 +145,11 @@ def density_of_states(
     states = (2 * rng.integers(2, size=(walkers, problem.num_variables)) - 1).astype(np.int8)
     sweeps = walk.flatten(states, final_factor, flatness, rng, limit=limit)
     walk.forget(walkers)
-    for _ in range(-(-sweeps // SWEEPS)):
-        walk.move(states, SWEEPS, 0.0, rng)
-        limit.check("the Wang-Landau walk")
+    with Bar("sweeps", sweeps) as bar:
+        for _ in range(-(-sweeps // SWEEPS)):
+            walk.move(states, SWEEPS, 0.0, rng)
+            limit.check("the Wang-Landau walk")
+            bar.advance(SWEEPS)
     return walk.density()
 
 
@@ -249,20 +252,23 @@ class EnergyWalk:
         timer = limit or Deadline(None)
         factor, sweeps, by_time = 1.0, 0, False
         self.forget(len(states))
-        while factor > final_factor and sweeps < most:
-            self.move(states, SWEEPS, factor, rng)
-            timer.check("the Wang-Landau walk")
-            sweeps += SWEEPS
-            known = self.log_density > -np.inf
-            pace = float(known.sum() / (sweeps * states.size))
-            if by_time:
-                factor = pace
-                continue
-            histogram = self.visits.sum(axis=0)[known]
-            if histogram.min() >= flatness * histogram.mean():
-                factor /= 2
-                by_time = factor <= pace
-                self.forget(len(states))
+        # How long it takes shows in the factor alone.
+        with Bar("sweeps", None) as bar:
+            while factor > final_factor and sweeps < most:
+                self.move(states, SWEEPS, factor, rng)
+                timer.check("the Wang-Landau walk")
+                sweeps += SWEEPS
+                bar.advance(count=f"{sweeps} sweeps", note=f"factor {factor:.1e}, down to {final_factor:.1e}")
+                known = self.log_density > -np.inf
+                pace = float(known.sum() / (sweeps * states.size))
+                if by_time:
+                    factor = pace
+                    continue
+                histogram = self.visits.sum(axis=0)[known]
+                if histogram.min() >= flatness * histogram.mean():
+                    factor /= 2
+                    by_time = factor <= pace
+                    self.forget(len(states))
         return sweeps
 
     def density(self) -> DensityOfStates:

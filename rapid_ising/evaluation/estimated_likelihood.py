@@ -18,6 +18,7 @@ from rapid_ising.evaluation.annealed_importance import AISEstimate, forward_run
 from rapid_ising.evaluation.annealing_path import StatePath
 from rapid_ising.models.base import Model
 from rapid_ising.models.two_layers import TwoLayerModel
+from rapid_ising.progress import Bar
 from rapid_ising.typing import Reals, States
 from rapid_ising.validation import Seed, generator, positive_integer, spins
 
@@ -203,15 +204,17 @@ def _clamped_curve(model: Model, rows: States, estimate: AISEstimate, rng: np.ra
     distinct, counts = np.unique(rows, axis=0, return_counts=True)
     total = np.zeros(len(estimate.betas))
     chains = len(estimate.log_weights)
-    for image, count in zip(distinct, counts, strict=True):
-        part = model.ising(image)
-        # In two layers, which are drawn one at a time, where the hidden spins have layers.
-        split = part.bipartition() if part.couplings.layers else None
-        base = np.zeros(part.num_variables)
-        path = StatePath(split[0] if split else part, estimate.beta, base)
-        fractions = estimate.betas / estimate.beta
-        run = forward_run(path, base, chains, len(fractions) - 1, fractions, rng, Deadline(None))
-        assert run.log_partitions is not None
-        total += count * run.log_partitions
+    with Bar("images", len(distinct)) as bar:
+        for image, count in zip(distinct, counts, strict=True):
+            part = model.ising(image)
+            # In two layers, which are drawn one at a time, where the hidden spins have layers.
+            split = part.bipartition() if part.couplings.layers else None
+            base = np.zeros(part.num_variables)
+            path = StatePath(split[0] if split else part, estimate.beta, base)
+            fractions = estimate.betas / estimate.beta
+            run = forward_run(path, base, chains, len(fractions) - 1, fractions, rng, Deadline(None))
+            assert run.log_partitions is not None
+            total += count * run.log_partitions
+            bar.advance()
     means: Reals = total / len(rows)
     return means

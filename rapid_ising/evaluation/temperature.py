@@ -11,6 +11,7 @@ import scipy
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.evaluation.likelihood import log_likelihood
 from rapid_ising.models import Model
+from rapid_ising.progress import Bar
 from rapid_ising.validation import finite, positive_integer
 
 
@@ -68,7 +69,11 @@ def best_temperature(
     def cost(log_beta: float) -> float:
         return -log_likelihood(model, images, math.exp(log_beta))
 
-    costs = [cost(x) for x in grid]
+    costs = []
+    with Bar("temperatures", len(grid)) as bar:
+        for x in grid:
+            costs.append(cost(x))
+            bar.advance()
     best = int(np.argmin(costs))
     around = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
     found = scipy.optimize.minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-4})

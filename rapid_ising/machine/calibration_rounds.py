@@ -15,6 +15,7 @@ from rapid_ising.log import logger
 from rapid_ising.machine.calibration import Gain, Measurement, verdict
 from rapid_ising.machine.temperature import EffectiveBeta, effective_beta
 from rapid_ising.notices import CalibrationWarning
+from rapid_ising.progress import Bar
 from rapid_ising.request import Answer, Request
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ class Rounds(Submission):
     def answer(self, timeout: float | None = None) -> Answer:
         """Return the last answer, with the record of all calls."""
         end = math.inf if timeout is None else time.monotonic() + timeout
-        while self._open:
-            self._take(None if timeout is None else max(0.0, end - time.monotonic()))
+        with Bar("calls of a calibration at most", self._stage.rounds) as bar:
+            while self._open:
+                self._take(None if timeout is None else max(0.0, end - time.monotonic()))
+                bar.advance()
         if self._error is not None:
             raise self._error
         assert self._answer is not None

@@ -16,6 +16,7 @@ from rapid_ising.machine.find_embedding import DENSE, Found, Search, Wanted
 from rapid_ising.machine.kings_graph import Grid, Site, extent, grid_of, kings_graph
 from rapid_ising.machine.minorminer import parallel_embeddings
 from rapid_ising.machine.topology import topology_of
+from rapid_ising.progress import Bar
 
 TILE_SECONDS = 5.0
 """The longest search in one tile: what a small graph holds is found at once."""
@@ -125,14 +126,17 @@ def _one_after_another(
     topology = topology_of(graph)
     copies: list[Found] = []
     left: nx.Graph[Any] = nx.Graph(graph)
-    while len(copies) < most and (not copies or time.monotonic() < end):
-        seconds = max(end - time.monotonic(), TILE_SECONDS)
-        rest = topology_of(left)
-        found = dataclasses.replace(search, timeout=seconds).find(wanted, left)
-        if found is None:
-            break
-        labels = [[rest.nodes[node] for node in chain] for chain in found.chains]
-        copies.append(Found([[topology.place[label] for label in chain] for chain in labels], found.method))
-        left = nx.Graph(left)
-        left.remove_nodes_from(label for chain in labels for label in chain)
+    with Bar("copies at most", most) as bar:
+        while len(copies) < most and (not copies or time.monotonic() < end):
+            seconds = max(end - time.monotonic(), TILE_SECONDS)
+            rest = topology_of(left)
+            found = dataclasses.replace(search, timeout=seconds).find(wanted, left)
+            if found is None:
+                break
+            labels = [[rest.nodes[node] for node in chain] for chain in found.chains]
+            placed = [[topology.place[label] for label in chain] for chain in labels]
+            copies.append(Found(placed, found.method))
+            left = nx.Graph(left)
+            left.remove_nodes_from(label for chain in labels for label in chain)
+            bar.advance()
     return copies

@@ -15,6 +15,7 @@ from rapid_ising.machine.clique import clique_chains, largest_clique, layered_ch
 from rapid_ising.machine.embedding import Chains
 from rapid_ising.machine.minorminer import minorminer, subgraph
 from rapid_ising.machine.topology import Topology, topology_of
+from rapid_ising.progress import Bar
 from rapid_ising.typing import Indices
 
 Method = Literal["relabelled", "clique", "layers", "minor"]
@@ -162,16 +163,20 @@ class Search:
     def _minor(self, core: Wanted, topology: Topology, end: float) -> list[list[int]] | None:
         best: list[list[int]] | None = None
         couplers = topology.couplers.tolist()
-        for number in range(self.tries):
-            seconds = end - time.monotonic()
-            if seconds <= 0:
-                break
-            found = minorminer().find_embedding(
-                core.pairs, couplers, random_seed=self.seed + number, tries=1, timeout=seconds
-            )
-            if found:
-                chains = [sorted(found[spin]) for spin in range(core.num_variables)]
-                best = min(best, chains, key=_size)
+        # A try may take all the time that there is, so that the bar is drawn before it.
+        with Bar("tries of an embedding", self.tries, delay=0) as bar:
+            for number in range(self.tries):
+                seconds = end - time.monotonic()
+                if seconds <= 0:
+                    break
+                bar.advance(0, note=f"at most {seconds:.0f} s")
+                found = minorminer().find_embedding(
+                    core.pairs, couplers, random_seed=self.seed + number, tries=1, timeout=seconds
+                )
+                if found:
+                    chains = [sorted(found[spin]) for spin in range(core.num_variables)]
+                    best = min(best, chains, key=_size)
+                bar.advance()
         return best
 
 

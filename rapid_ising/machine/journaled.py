@@ -156,6 +156,9 @@ class Journaled(Stage):
         """Close the journal; nothing more can be asked through this stage."""
         self.journal.close()
 
+    def require(self) -> None:
+        """Need nothing: what the journal holds is answered without the machine."""
+
     def _accept(self, request: Request) -> Callable[[], Submission]:
         for label in request.variables:
             label_to_json(label)

@@ -13,6 +13,7 @@ import numpy as np
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import BackendError, DeadlineExceededError, IncompleteError, RapidIsingError
 from rapid_ising.job import Submission
+from rapid_ising.progress import Bar
 from rapid_ising.request import Answer
 
 
@@ -66,21 +67,26 @@ class Parts(Submission):
 
     def _send(self) -> None:
         """Send what may be sent."""
-        while self._waiting and self._error is None and len(self._running) < self._in_flight:
-            place, send = self._waiting[0]
-            try:
-                self._deadline.check(self._stage)
-                sent = send()
-            except RapidIsingError as error:
-                self._error = error
-                return
-            self._waiting.popleft()
-            if place == 0:
-                self.id = sent.id
-            self._running[place] = sent
-            if sent.id == "local":
-                # Done already: it makes room for the next.
-                self._take(place, None)
+        with self._bar() as bar:
+            while self._waiting and self._error is None and len(self._running) < self._in_flight:
+                place, send = self._waiting[0]
+                try:
+                    self._deadline.check(self._stage)
+                    sent = send()
+                except RapidIsingError as error:
+                    self._error = error
+                    return
+                self._waiting.popleft()
+                if place == 0:
+                    self.id = sent.id
+                self._running[place] = sent
+                if sent.id == "local":
+                    # Done already: it makes room for the next.
+                    self._take(place, None)
+                    bar.advance()
+
+    def _bar(self) -> Bar:
+        return Bar(self._counts, self._total, done=len(self._answers))
 
     def _take(self, place: int, timeout: float | None) -> None:
         """Move the answer of a part to the others, or note that there will be none."""
@@ -121,10 +127,13 @@ class Parts(Submission):
         """
         end = math.inf if timeout is None else time.monotonic() + timeout
         self._send()
-        while self._running:
-            # The oldest; what finished meanwhile is collected after it.
-            self._take(min(self._running), None if timeout is None else max(0.0, end - time.monotonic()))
-            self._collect()
+        with self._bar() as bar:
+            while self._running:
+                before = len(self._answers)
+                # The oldest; what finished meanwhile is collected after it.
+                self._take(min(self._running), None if timeout is None else max(0.0, end - time.monotonic()))
+                self._collect()
+                bar.advance(len(self._answers) - before)
         arrived = [self._answers[place] for place in sorted(self._answers)]
         return complete(
             self._stage, arrived, self._total, self._error, counts=self._counts, distinct=self._distinct

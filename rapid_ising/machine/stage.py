@@ -70,6 +70,10 @@ class Stage(Backend):
         """Return what this stage offers around a machine of these capabilities."""
         return facts
 
+    def require(self) -> None:
+        """Raise what keeps the machine inside from being asked; sends nothing."""
+        self.inner.require()
+
     def for_refresh(self, sweeps: int) -> Self:
         """Return this stage around the machine set to run ``sweeps`` sweeps from given states."""
         inner = self.inner.for_refresh(sweeps)

@@ -25,6 +25,7 @@ from rapid_ising.errors import (
 )
 from rapid_ising.job import Finished, Submission
 from rapid_ising.log import logger
+from rapid_ising.progress import Bar
 from rapid_ising.remote import transport
 from rapid_ising.remote.backoff import Backoff
 from rapid_ising.remote.secret import Secret, token_from
@@ -118,14 +119,22 @@ class RemoteMachine(Machine):
             return Finished(request.answer([[]] * request.num_reads, [{"stage": self.name}]))
         return self.sent(request, request.provenance.get("tag") or uuid.uuid4().hex)
 
-    def sent(self, request: Request, tag: str) -> RemoteSubmission:
-        """Send a checked request under a tag and return its submission."""
+    def require(self) -> None:
+        """Raise when there is no address, no token, or not the vendor's own client; sends nothing."""
+        self._require_client()
         self.transport.address()
         if self.token is None and self._wanted:
             raise AuthenticationError(
                 f"{self.name} needs a token: set the environment variable {' or '.join(self._wanted)}, or "
                 "give token=...; --emulate rehearses without one"
             )
+
+    def _require_client(self) -> None:
+        """Raise when the vendor's own client is not installed; an adapter that uses one provides it."""
+
+    def sent(self, request: Request, tag: str) -> RemoteSubmission:
+        """Send a checked request under a tag and return its submission."""
+        self.require()
         self.clear(min(GRACE, request.deadline.remaining / 2))
         began, resends = time.time(), 0
         held = "tag" in request.provenance
@@ -303,25 +312,27 @@ class RemoteSubmission(Submission):
     def answer(self, timeout: float | None = None) -> Answer:
         """Return the answer, waiting up to ``timeout`` seconds or to the deadline."""
         wait = Deadline(timeout) if timeout is None or timeout > 0 else None
-        while self._answer is None and self._error is None:
-            if self.done():
-                if self._error is None:
-                    self._take()
-                continue
-            if self._deadline.passed:
-                error = self._deadline.exceeded(self._machine.name)
-                if self._held:
-                    error.add_note(f"the job {self.id} is still with the machine and in the journal")
-                else:
-                    self.abandon()
-                self._error = error
-                break
-            if wait is None or wait.passed:
-                raise DeadlineExceededError(
-                    f"{self._machine.name} has not answered job {self.id} within {timeout:g} s: ask again"
-                )
-            pause = self._next - time.monotonic()
-            transport.sleep(max(0.0, min(pause, self._deadline.remaining, wait.remaining)))
+        with Bar(f"waiting for {self._machine.name}", None) as bar:
+            while self._answer is None and self._error is None:
+                if self.done():
+                    if self._error is None:
+                        self._take()
+                    continue
+                if self._deadline.passed:
+                    error = self._deadline.exceeded(self._machine.name)
+                    if self._held:
+                        error.add_note(f"the job {self.id} is still with the machine and in the journal")
+                    else:
+                        self.abandon()
+                    self._error = error
+                    break
+                if wait is None or wait.passed:
+                    raise DeadlineExceededError(
+                        f"{self._machine.name} has not answered job {self.id} within {timeout:g} s: ask again"
+                    )
+                pause = self._next - time.monotonic()
+                bar.advance(0, note=f"at most {self._deadline.remaining:.0f} s")
+                transport.sleep(max(0.0, min(pause, self._deadline.remaining, wait.remaining)))
         if self._error is not None:
             raise self._error
         assert self._answer is not None

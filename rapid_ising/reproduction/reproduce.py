@@ -11,14 +11,16 @@ from typing import final
 
 from rapid_ising.datasets.mnist_files import DATA_FOLDER
 from rapid_ising.errors import RapidIsingError
+from rapid_ising.progress import Bar
 from rapid_ising.reproduction.cluster import results_on_cluster
-from rapid_ising.reproduction.progress import TaskBar
 from rapid_ising.reproduction.results import Store
 from rapid_ising.reproduction.study import Scale, Study
 from rapid_ising.reproduction.task import Result, Task
 from rapid_ising.reproduction.workers import results_of
 
 RESULTS = "results"
+PERIOD = 900.0
+"""The seconds that the speed of the tasks is averaged over."""
 
 
 @final
@@ -79,7 +81,7 @@ def reproduce(
     keep
         Whether results that other code made are used too.
     progress
-        Whether to show a progress bar on standard error.
+        Whether to show progress on standard error, where that is a terminal.
     scheduler
         The address of a Dask cluster's scheduler: its workers do the tasks, as many as they are.
     """
@@ -94,11 +96,13 @@ def reproduce(
         coming = results_of(missing, workers=workers, environment=environment)
     else:
         coming = results_on_cluster(missing, scheduler=scheduler, environment=environment)
-    with TaskBar(sum(task.cost for task in missing), len(missing), progress) as bar:
-        for result in coming:
+    # The bar grows with the cost of the tasks, which are few and long.
+    cost = sum(task.cost for task in missing)
+    with Bar("tasks", cost, shown=progress and bool(missing), delay=0, keep=True, period=PERIOD) as bar:
+        for number, result in enumerate(coming, start=1):
             store.put(result)
             found[result.task.key] = result
-            bar.advance(result.task.cost)
+            bar.advance(result.task.cost, count=f"{number}/{len(missing)} tasks")
     results = {name: [found[task.key] for task in tasks] for name, tasks in wanted.items()}
     return Outcome(
         scale, seed, workers if scheduler is None else None, results, left_out, time.perf_counter() - began

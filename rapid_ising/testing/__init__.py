@@ -29,5 +29,5 @@ pytest.register_assert_rewrite(
 from rapid_ising.testing.conformance import BackendConformance as BackendConformance
 from rapid_ising.testing.models import REFERENCE_MODELS as REFERENCE_MODELS
 from rapid_ising.testing.models import ReferenceModel as ReferenceModel
-from rapid_ising.testing.total_variation import tolerance as tolerance
-from rapid_ising.testing.total_variation import total_variation as total_variation
+from rapid_ising.total_variation import tolerance as tolerance
+from rapid_ising.total_variation import total_variation as total_variation

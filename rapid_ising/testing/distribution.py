@@ -14,7 +14,7 @@ from rapid_ising.backend import Backend
 from rapid_ising.couplings import Dense
 from rapid_ising.testing.models import REFERENCE_MODELS, ReferenceModel, State
 from rapid_ising.testing.reads import claimed, claims_law, draw, fitting, seeded, states
-from rapid_ising.testing.total_variation import tolerance, total_variation
+from rapid_ising.total_variation import tolerance, total_variation
 
 LABELS = ("spin d", "spin a", "spin e", "spin b", "spin c")
 """Labels of the five spins of a model whose sorted order is not the model's."""

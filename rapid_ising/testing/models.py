@@ -17,9 +17,7 @@ import numpy as np
 
 from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, Sparse
 from rapid_ising.ising import IsingModel
-
-State = tuple[int, ...]
-"""One spin, -1 or +1, for each variable."""
+from rapid_ising.total_variation import State as State
 
 
 @final

@@ -9,6 +9,7 @@ import numbers
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from rapid_ising.log import logger
 from rapid_ising.models import Model
 from rapid_ising.models.centring import centred_step
 from rapid_ising.plain import plain
+from rapid_ising.progress import Bar, hide_progress
 from rapid_ising.provenance import processor, versions
 from rapid_ising.threads import one_pool
 from rapid_ising.training.callbacks import Callback
@@ -33,7 +35,7 @@ from rapid_ising.training.constraints import Constraint, as_constraint
 from rapid_ising.training.negative_phase import BackendSamples, NegativePhase, as_negative_phase
 from rapid_ising.training.optimizers import Optimizer, as_optimizer
 from rapid_ising.training.parts import Part
-from rapid_ising.training.progress import EpochBar
+from rapid_ising.training.progress import held_out
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.typing import States
@@ -112,7 +114,7 @@ def train(
     resume
         Go on from the checkpoint, to the same bits as a training that was never stopped.
     progress
-        Whether to show a progress bar on standard error.
+        Whether to show progress on standard error, where that is a terminal, or in a notebook.
 
     Returns
     -------
@@ -195,7 +197,8 @@ def train(
         model.rescale(1 / model.temperature)
         if earlier is None:
             held.start(model)
-        phase.start(model, visible, rng)
+        with nullcontext() if progress else hide_progress():
+            phase.start(model, visible, rng)
         if earlier is None:
             model.rescale(heat)
         else:
@@ -221,7 +224,7 @@ def train(
     nominal = min(size, len(images)) if division == "nominal" else None
     saved = run.epochs
     try:
-        with one_pool(), EpochBar(total, run.epochs, progress) as bar:
+        with one_pool(), Bar("epochs", total, done=run.epochs, shown=progress, delay=0, keep=True) as bar:
             for epoch in range(run.epochs, total):
                 began = time.perf_counter()
                 rate = steps.rate(epoch)
@@ -260,7 +263,7 @@ def train(
                     last.write(run.checkpoint, facts)
                     saved = run.epochs
                 log.debug("epoch %d: %s", run.epochs, run.history[-1])
-                bar.advance(run.history[-1])
+                bar.advance(note=held_out(run.history[-1]))
                 if stop:
                     break
         if run.stopped == "running":

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from rapid_ising.testing.models import State
+State = tuple[int, ...]
+"""One spin, -1 or +1, for each variable."""
 
 
 def total_variation(reads: Iterable[State], law: Mapping[State, float]) -> float:
