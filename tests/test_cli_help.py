@@ -252,6 +252,7 @@ class TestStatus:
     def test_verbose_shows_the_log_of_the_library_on_stderr(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import logging
 
+        before = [*logging.getLogger("rapid_ising").handlers]
         monkeypatch.setattr(
             "rapid_ising.cli.backends._show_all",
             lambda as_json: logging.getLogger("rapid_ising.machine").info("looked at machines"),
@@ -260,4 +261,4 @@ class TestStatus:
             r"\d\d:\d\d:\d\d rapid_ising\.machine: looked at machines\n", run("backends -v").stderr
         )
         assert run("backends").stderr == ""
-        assert not logging.getLogger("rapid_ising").handlers
+        assert logging.getLogger("rapid_ising").handlers == before
