@@ -1,0 +1,44 @@
+"""Write the oldest versions that pyproject.toml claims, as requirements for pip: ``make test-oldest`` runs on them.
+
+Left out is what the other environments have: an oldest version that constraints.txt pins is the one of ``make test``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+OTHERS = {"dev", "simulated-bifurcation", "torch"}
+"""Extras that are left out: the tools, of which no version is claimed, and those that bring PyTorch."""
+
+
+def oldest(project: dict[str, Any], pins: Iterable[str]) -> list[str]:
+    """Return ``name==version`` for the lower bound of each dependency, of the core and of the extras."""
+    extras = project["optional-dependencies"]
+    groups = [project["dependencies"], *(lines for extra, lines in extras.items() if extra not in OTHERS)]
+    newest = {pin.name.lower(): pin for pin in map(Requirement, pins)}
+    found: dict[str, str] = {}
+    for requirement in (Requirement(line) for group in groups for line in group):
+        bounds = [part.version for part in requirement.specifier if part.operator == ">="]
+        assert len(bounds) == 1, f"{requirement} must claim one oldest version"
+        known = found.setdefault(requirement.name, bounds[0])
+        assert known == bounds[0], f"{requirement.name} has the oldest versions {known} and {bounds[0]}"
+    return sorted(
+        f"{name}=={bound}" for name, bound in found.items() if bound not in newest[name.lower()].specifier
+    )
+
+
+def main() -> None:
+    """Print them, one a line."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    print(*oldest(project, (line for line in lines if not line.startswith("#"))), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
