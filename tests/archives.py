@@ -1,4 +1,4 @@
-"""Check what a release holds: ``python tests/archives.py dist``, the folder of one wheel and one source archive."""
+"""Check what a release holds: ``python tests/archives.py dist``, the folder of its two archives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Write the oldest versions that pyproject.toml claims, as requirements for pip: ``make test-oldest`` runs on them.
+"""Write the oldest versions that pyproject.toml claims, for pip: ``make test-oldest`` runs on them.
 
-Left out is what the other environments have: an oldest version that constraints.txt pins is the one of ``make test``.
+One that constraints.txt pins is left out: it is what ``make test`` runs on.
 """
 
 from __future__ import annotations

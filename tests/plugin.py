@@ -1,4 +1,4 @@
-"""Follow docs/add-a-machine.md to the letter, in an empty folder: ``python tests/plugin.py WHEEL`` of rapid-ising.
+"""Follow docs/add-a-machine.md to the letter in an empty folder: ``python tests/plugin.py WHEEL FOLDER``.
 
 The files of the page are written, its commands run in order, and its machines must be there, train and pass.
 """
@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -56,13 +55,26 @@ def follow(wheel: Path, folder: Path) -> None:
         status, said = run(commands, folder, RAPID_ISING=str(wheel))
         assert status == 0, f"status {status}"
         assert [text for text in expected if text not in said] == []
+    names = " ".join(name for name, _ in files if name.endswith(".py"))
+    status, _ = run(f"{sys.executable} -m mypy --strict --python-executable env/bin/python {names}", folder)
+    assert status == 0, "a user's mypy does not see the types of the wheel"
+
+
+def mistake(folder: Path) -> None:
+    """Make the mistake in what was followed in ``folder``; the suite must find it."""
+    machine = folder / "desk-annealer" / "desk_annealer.py"
+    text = machine.read_text(encoding="utf-8")
+    assert text.count(WRONG[0]) == 1
+    machine.write_text(text.replace(*WRONG), encoding="utf-8")
+    status, said = run("cd desk-annealer\n../env/bin/python -m pytest -q -k boltzmann_law", folder)
+    assert (status, "total variation" in said) == (1, True), "the suite does not find the mistake"
 
 
 def main(arguments: list[str]) -> None:
-    """Follow the page with the wheel that is named."""
-    (wheel,) = arguments
-    with tempfile.TemporaryDirectory() as folder:
-        follow(Path(wheel).resolve(), Path(folder))
+    """Follow the page with a wheel in a folder, where the environment stays, in env/."""
+    wheel, folder = map(Path, arguments)
+    follow(wheel.resolve(), folder)
+    mistake(folder)
 
 
 if __name__ == "__main__":
