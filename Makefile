@@ -60,9 +60,10 @@ test-torch: $(TORCH)/installed.stamp  ## the tests of arrays on PyTorch's tensor
 
 # Tests that use every dependency between them. Old packages warn of others that are newer than they are.
 OLD_TESTS := ising.py dimod_samplers.py datasets.py threads.py simulated_annealing.py plotting.py toshiba_sqbm.py \
-    cli.py::TestTrain $(addprefix leap_hybrid.py::,TestLimits TestEmulated::test_the_best_state_is_found) \
+    cli.py::TestTrain sklearn.py::TestWithinScikitLearn \
+    leap_hybrid.py::TestLimits leap_hybrid.py::TestEmulated::test_the_best_state_is_found \
     $(addprefix sharded.py::TestWorkersThatDie::test_a_cluster_,gives_them_to_another that_gives_up_is_an_error)
-test-oldest: $(OLDEST)/installed.stamp  ## a part of the tests on the oldest versions that are claimed, in .venv-oldest
+test-oldest: $(OLDEST)/installed.stamp  ## some tests on the oldest versions that are claimed, in .venv-oldest
 	@$(OLDEST)/bin/pytest --numprocesses auto --dist loadfile --override-ini filterwarnings=default \
 	    $(OLD_TESTS:%=tests/test_%) $(ARGS)
 
