@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-OTHERS = {"dev", "simulated-bifurcation", "torch"}
-"""Extras that are left out: the tools, of which no version is claimed, and those that bring PyTorch."""
+OTHERS = {"dev", "docs", "simulated-bifurcation", "torch"}
+"""Extras that are left out: tools, of which nobody needs an old version, and those that bring PyTorch."""
 
 
 def oldest(project: dict[str, Any], pins: Iterable[str]) -> list[str]:
     """Return ``name==version`` for the lower bound of each dependency, of the core and of the extras."""
     extras = project["optional-dependencies"]
     groups = [project["dependencies"], *(lines for extra, lines in extras.items() if extra not in OTHERS)]
-    newest = {pin.name.lower(): pin for pin in map(Requirement, pins)}
+    newest = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, pins)}
     found: dict[str, str] = {}
     for requirement in (Requirement(line) for group in groups for line in group):
         bounds = [part.version for part in requirement.specifier if part.operator == ">="]
@@ -29,7 +30,7 @@ def oldest(project: dict[str, Any], pins: Iterable[str]) -> list[str]:
         known = found.setdefault(requirement.name, bounds[0])
         assert known == bounds[0], f"{requirement.name} has the oldest versions {known} and {bounds[0]}"
     return sorted(
-        f"{name}=={bound}" for name, bound in found.items() if bound not in newest[name.lower()].specifier
+        f"{name}=={bound}" for name, bound in found.items() if bound not in newest[canonicalize_name(name)]
     )
 
 
