@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/installed.stamp
 PEERS := .venv-bench
 # Of its own, since PyTorch is large and nothing else needs it.
 TORCH := .venv-torch
+OLDEST := .venv-oldest
 
 # Old pip reads the first for builds too, new pip the second. Both take a relative path, so that the clone
 # may lie in a folder with a space in its name.
@@ -18,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo reproduce machines services kills faults docs docs-page test test-torch lint format wheel backends-table options-page constraints bench bench-page clean ANEW
+.PHONY: help setup demo reproduce machines services kills faults docs docs-page test test-torch test-oldest lint format wheel backends-table options-page constraints bench bench-page clean ANEW
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile \
@@ -56,6 +57,15 @@ test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k ex
 
 test-torch: $(TORCH)/installed.stamp  ## the tests of arrays on PyTorch's tensors, in .venv-torch
 	@$(TORCH)/bin/pytest tests/test_arrays.py $(ARGS)
+
+# Tests that use every dependency between them. Old packages warn of others that are newer than they are.
+OLD_TESTS := ising.py dimod_samplers.py datasets.py threads.py simulated_annealing.py plotting.py toshiba_sqbm.py \
+    cli.py::TestTrain sklearn.py::TestWithinScikitLearn \
+    leap_hybrid.py::TestLimits leap_hybrid.py::TestEmulated::test_the_best_state_is_found \
+    $(addprefix sharded.py::TestWorkersThatDie::test_a_cluster_,gives_them_to_another that_gives_up_is_an_error)
+test-oldest: $(OLDEST)/installed.stamp  ## some tests on the oldest versions that are claimed, in .venv-oldest
+	@$(OLDEST)/bin/pytest --numprocesses auto --dist loadfile --override-ini filterwarnings=default \
+	    $(OLD_TESTS:%=tests/test_%) $(ARGS)
 
 faults: $(INSTALLED)  ## every adapter against every fault and 10 000 damaged answers; SEEDS=20, NAMES="cim dwave"
 	@$(BIN)/python tests/faults.py $(or $(SEEDS),20) $(NAMES)
@@ -106,7 +116,7 @@ constraints: $(BIN)/pip  ## pin the newest versions in constraints.txt
 	@git --no-pager diff --stat -- constraints.txt
 
 clean:  ## remove .venv and everything that was built or cached
-	@rm -rf $(VENV) $(PEERS) $(TORCH) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) $(TORCH) $(OLDEST) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
@@ -122,6 +132,18 @@ $(TORCH)/installed.stamp: pyproject.toml constraints.txt $(BIN)/pip
 	@$(BIN)/python -m venv --clear $(TORCH)
 	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[testing,torch]' \
 	    array-api-strict hypothesis
+	@touch $@
+
+# As constraints too: else pip tries many versions of a package that is also asked for with an extra.
+$(OLDEST)/installed.stamp: export PIP_CONSTRAINT := $(OLDEST)/oldest.txt
+$(OLDEST)/installed.stamp: export PIP_BUILD_CONSTRAINT :=
+$(OLDEST)/installed.stamp: pyproject.toml tests/oldest.py $(INSTALLED)
+	@echo "Setting up $(OLDEST), about a minute ..."
+	@$(BIN)/python -m venv --clear $(OLDEST)
+	@$(BIN)/python tests/oldest.py >$(OLDEST)/oldest.txt
+	@$(OLDEST)/bin/pip install --requirement $(OLDEST)/oldest.txt --editable . \
+	    hypothesis pytest-xdist >$(OLDEST)/pip.log 2>&1 || { \
+	    tail -n 25 $(OLDEST)/pip.log >&2; exit 1; }
 	@touch $@
 
 $(BIN)/pip:

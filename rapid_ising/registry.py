@@ -120,7 +120,7 @@ def backend_class(name: str) -> type[Backend]:
     except Exception as error:
         missing = _missing_requirements(entry)
         if isinstance(error, ImportError) and missing:
-            line = f"pip install '{owners[0]}[{','.join(entry.extras)}]'"
+            line = f"pip install '{owners[0]}[{','.join(_extras(entry))}]'"
             raise MissingDependencyError(
                 f"backend {name!r} needs {', '.join(missing)}, not installed here: {line}"
             ) from error
@@ -133,16 +133,25 @@ def backend_class(name: str) -> type[Backend]:
     return kind
 
 
+def _extras(entry: metadata.EntryPoint) -> list[str]:
+    """Return the extras that the entry point names, as metadata spells them: lower case, with hyphens.
+
+    ``entry.extras`` cuts a name at each hyphen.
+    """
+    names = re.findall(r"[\w.-]+", entry.value.partition("[")[2])
+    return [re.sub(r"[-_.]+", "-", name).lower() for name in names]
+
+
 def _missing_requirements(entry: metadata.EntryPoint) -> list[str]:
     """Return the distributions that the entry point's extras ask for and that are not installed.
 
     Told from the metadata, not from the exception: a bug inside a backend is never "not installed".
     """
-    missing = []
+    missing, extras = [], _extras(entry)
     for requirement in (entry.dist.requires or []) if entry.dist is not None else []:
         extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
         wanted = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
-        if extra is None or wanted is None or extra.group(1) not in entry.extras:
+        if extra is None or wanted is None or extra.group(1) not in extras:
             continue
         try:
             metadata.version(wanted.group())

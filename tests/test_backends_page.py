@@ -1,11 +1,8 @@
-"""backends/README.md: its table is what the machines say, and its example is a machine."""
+"""backends/README.md: its table is what the machines say."""
 
 from __future__ import annotations
 
 import re
-import sys
-import textwrap
-import types
 from pathlib import Path
 
 import pytest
@@ -14,14 +11,8 @@ from rapid_ising import Backend, load_backend
 from rapid_ising.cli import machines
 from rapid_ising.cli.machines import BEGIN, END, capability_table, markdown_table, with_table
 from rapid_ising.errors import BackendLoadError, InvalidDataError, RapidIsingError
-from rapid_ising.testing import BackendConformance
 
 PAGE = Path(__file__).parents[1] / "backends" / "README.md"
-
-
-def python_blocks() -> list[str]:
-    blocks = re.findall(r"^( *)```python\n(.*?)^\1```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    return [textwrap.dedent(code) for _, code in blocks]
 
 
 class TestTable:
@@ -69,26 +60,3 @@ class TestTable:
     def test_a_page_without_its_markers_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidDataError, match="one line"):
             with_table(text)
-
-
-class TestExample(BackendConformance):
-    """The machine of the page is held to what the page says that every machine is held to."""
-
-    @pytest.fixture
-    def backend(self, monkeypatch: pytest.MonkeyPatch) -> Backend:
-        module = types.ModuleType("metropolis")
-        # dataclasses looks up the module of a class.
-        monkeypatch.setitem(sys.modules, "metropolis", module)
-        exec(compile(python_blocks()[0], str(PAGE), "exec"), vars(module))
-        machine = module.Metropolis()
-        assert isinstance(machine, Backend)
-        return machine
-
-
-def test_the_test_of_the_page_is_one() -> None:
-    names: dict[str, object] = {}
-    exec(compile(python_blocks()[1], str(PAGE), "exec"), names)
-    kind = names["TestMetropolis"]
-    assert isinstance(kind, type)
-    assert issubclass(kind, BackendConformance)
-    assert "backend" in vars(kind)

@@ -48,7 +48,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         site = tmp_path / distribution
         info = site / f"{distribution}-1.0.dist-info"
         info.mkdir(parents=True)
-        extra = f"Provides-Extra: sdk\nRequires-Dist: {requires}; extra == 'sdk'\n" if requires else ""
+        # An installer spells extras in lower case, with hyphens, and leaves entry points as they are.
+        named = entry.partition("[")[2].rstrip("]").replace("_", "-").lower()
+        extra = (
+            f"Provides-Extra: {named}\nRequires-Dist: {requires}; extra == '{named}'\n" if requires else ""
+        )
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{extra}")
         (info / "entry_points.txt").write_text(f"[rapid_ising.backends]\n{name} = {entry}\n")
         (site / f"{module}.py").write_text(code)
@@ -126,17 +130,19 @@ def test_a_built_in_name_cannot_be_taken_over(install: Install) -> None:
         ri.load_backend("exact")
 
 
-def test_a_missing_sdk_has_its_pip_line(install: Install) -> None:
+@pytest.mark.parametrize("extra", ["sdk", "far-sdk", "Far_SDK"])
+def test_a_missing_sdk_has_its_pip_line(install: Install, extra: str) -> None:
     install(
         "far-away",
-        "far_machine:Machine [sdk]",
+        f"far_machine:Machine [{extra}]",
         "import sdk_that_is_not_there\n" + GOOD,
         "sdk-that-is-not-there>=2",
     )
     with pytest.raises(MissingDependencyError) as caught:
         ri.load_backend("outside")
     assert str(caught.value) == (
-        "backend 'outside' needs sdk-that-is-not-there, not installed here: pip install 'far-away[sdk]'"
+        "backend 'outside' needs sdk-that-is-not-there, not installed here: "
+        f"pip install 'far-away[{extra.replace('_', '-').lower()}]'"
     )
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
