@@ -54,8 +54,10 @@ docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that
 test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k exact" for some of them
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-test-torch: $(TORCH)/installed.stamp  ## the tests of arrays on PyTorch's tensors, in .venv-torch
-	@$(TORCH)/bin/pytest tests/test_arrays.py $(ARGS)
+TORCH_TESTS := tests/test_arrays.py tests/test_torch.py tests/test_ocean_programs.py rapid_ising/torch.py \
+    'tests/test_examples.py::test_it_runs[09_autoencoder_prior]'
+test-torch: $(TORCH)/installed.stamp  ## what needs PyTorch or dwave-hybrid, in .venv-torch
+	@$(TORCH)/bin/pytest $(TORCH_TESTS) $(ARGS)
 
 faults: $(INSTALLED)  ## every adapter against every fault and 10 000 damaged answers; SEEDS=20, NAMES="cim dwave"
 	@$(BIN)/python tests/faults.py $(or $(SEEDS),20) $(NAMES)
@@ -117,8 +119,8 @@ $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
 $(TORCH)/installed.stamp: pyproject.toml constraints.txt $(BIN)/pip
 	@echo "Setting up $(TORCH), one to three minutes ..."
 	@$(BIN)/python -m venv --clear $(TORCH)
-	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[testing,torch]' \
-	    array-api-strict hypothesis
+	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[embedding,testing,torch]' \
+	    array-api-strict hypothesis dwave-hybrid==0.6.16 dwave-pytorch-plugin==0.4.0 einops
 	@touch $@
 
 $(BIN)/pip:

@@ -14,11 +14,12 @@ import networkx as nx
 import numpy as np
 from dimod.core.sampler import Sampler
 from dimod.core.structured import Structured
+from dimod.exceptions import BinaryQuadraticModelStructureError
 
 from rapid_ising.backend import Backend, LocalBackend
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
-from rapid_ising.errors import BackendError, CapabilityError, InvalidParameterError
+from rapid_ising.errors import BackendError, CapabilityError, InvalidParameterError, ProblemTooLargeError
 from rapid_ising.plain import plain
 from rapid_ising.request import Request
 from rapid_ising.typing import States
@@ -26,6 +27,10 @@ from rapid_ising.validation import finite, generator
 
 if TYPE_CHECKING:
     from rapid_ising.machine.topology import Topology
+
+
+class StructureError(CapabilityError, BinaryQuadraticModelStructureError):
+    """A problem does not fit the graph of a structured sampler: what composites that embed look out for."""
 
 
 @final
@@ -41,7 +46,7 @@ class WrappedSampler(LocalBackend):
     ----------
     sampler
         The sampler. Its ``sample`` is called in a thread, so that a deadline can be kept. A BQM that was
-        asked goes to it as it is, where no stage had to change it: a sampler must not change what it is given.
+        asked goes to it as it is where no stage changed it, and is not to be changed by it.
     parameters
         Keyword arguments of every call.
     beta
@@ -115,10 +120,7 @@ class WrappedSampler(LocalBackend):
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         factor = 1.0 if self.beta is None else request.beta / self.beta
         labels = request.variables
-        if factor == 1.0:
-            bqm = request.bqm()
-        else:
-            bqm = request.model.scaled(factor).to_bqm(variables=labels)
+        bqm = request.bqm() if factor == 1.0 else request.model.scaled(factor).to_bqm(variables=labels)
         arguments = dict(self.parameters)
         known = self.sampler.parameters
         if "num_reads" in known:
@@ -245,16 +247,39 @@ class StructuredBackendSampler(BackendSampler, Structured):
         nodes = self.nodelist
         return [(nodes[i], nodes[j]) for i, j in self._topology.couplers.tolist()]
 
+    def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
+        """Return ``backend.sample(bqm, **parameters)``.
+
+        Raises
+        ------
+        StructureError
+            If the problem does not fit the graph: it has to be embedded.
+        """
+        try:
+            return super().sample(bqm, **parameters)
+        except (CapabilityError, ProblemTooLargeError) as error:
+            if self.valid_bqm_graph(bqm):
+                raise
+            raise StructureError(str(error)) from error
+
+    def to_networkx_graph(self) -> nx.Graph[Any]:
+        """Return the machine's own graph, which says its family where it has one."""
+        return self._graph
+
     @property
     def _topology(self) -> Topology:
+        from rapid_ising.machine.topology import topology_of
+
+        return topology_of(self._graph)
+
+    @property
+    def _graph(self) -> nx.Graph[Any]:
         graph = self.backend.capabilities.topology
         if graph is None:
             raise CapabilityError(
-                f"{self.backend.name} has no graph here: take rapid_ising.dimod_samplers.BackendSampler for it"
+                f"{self.backend.name} has no graph here: take dimod_samplers.BackendSampler"
             )
-        from rapid_ising.machine.topology import topology_of
-
-        return topology_of(graph)
+        return graph
 
 
 def as_dimod_sampler(backend: Backend | Sampler | str, **defaults: Any) -> Sampler:

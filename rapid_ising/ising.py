@@ -240,7 +240,7 @@ class IsingModel:
         """
         numbers, labels = self._labels(None), self._labels(variables)
         if isinstance(self.couplings, Dense):
-            # dimod reads a whole matrix three times faster than its nonzero triplets, and adds its two halves.
+            # dimod reads a whole matrix three times faster than its nonzero triplets, and adds both halves.
             bqm = dimod.BinaryQuadraticModel(
                 self.fields, self.couplings.matrix * self.couplings.dtype.type(0.5), self.offset, dimod.SPIN
             )

@@ -144,7 +144,7 @@ def test_too_many_hidden_spins_have_no_exact_free_energy() -> None:
 
 def test_a_graph_with_couplings_is_a_machine_and_back() -> None:
     """Edges of coupling 0 are there, and the Ising problem is the one that the graph holds."""
-    graph = nx.Graph(nx.cycle_graph("dcba"))
+    graph: nx.Graph[str] = nx.cycle_graph("dcba")
     couplings = dict(zip(graph.edges, (1.0, 0.0, -2.0, 0.5), strict=True))
     nx.set_edge_attributes(graph, couplings, "coupling")
     graph.nodes["c"]["field"] = -0.25

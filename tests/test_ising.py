@@ -233,7 +233,7 @@ def test_a_graph_is_what_dimod_reads_of_it() -> None:
     [
         (
             nx.Graph([("a", "b", {"weight": 1.0})]),
-            "between 'a' and 'b' has no attribute 'coupling': it has 'wei",
+            "between 'a' and 'b' has no attribute 'coupling': it has",
         ),
         (nx.Graph([("a", "b")]), "it has none"),
         (nx.Graph([("a", "a", {"coupling": 1.0})]), "join spin 0 to itself"),
