@@ -16,7 +16,8 @@ data = ri.datasets.bars_and_stripes(4)
 images = torch.tensor(data.images, dtype=torch.float32)
 encoder = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.Tanh(), torch.nn.Linear(64, 8))
 decoder = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Tanh(), torch.nn.Linear(64, 16))
-prior = NegativePhase(ri.RBM(8, 32, seed=0), backend="gibbs", num_reads=100, seed=0)
+machine = ri.load_backend("gibbs", burn_in=20)  # or a name, or any dimod.Sampler
+prior = NegativePhase(ri.RBM(8, 32, seed=0), backend=machine, num_reads=100, seed=0)
 
 
 def code(rows: torch.Tensor) -> torch.Tensor:

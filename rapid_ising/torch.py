@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, final
 
 import numpy as np
@@ -89,7 +90,7 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
         self._phase = (
             phases.BackendSamples("gibbs" if backend is None else backend, num_reads=num_reads)
             if negative_phase is None
-            else phases.as_negative_phase(negative_phase)
+            else copy.copy(phases.as_negative_phase(negative_phase))
         )
         self._started = False
         self._rng = generator(seed)

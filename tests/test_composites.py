@@ -26,7 +26,7 @@ from dwave.system import AutoEmbeddingComposite, EmbeddingComposite, FixedEmbedd
 import rapid_ising as ri
 from rapid_ising.dimod_samplers import StructuredBackendSampler
 from rapid_ising.errors import CapabilityError, InvalidParameterError
-from rapid_ising.machine import Gauged
+from rapid_ising.machine import Gauged, Sharded
 from rapid_ising.testing import tolerance, total_variation
 
 READS = 4000
@@ -228,6 +228,9 @@ class TestOneConversion:
     def test_another_one_where_a_temperature_or_a_stage_asks_for_it(self) -> None:
         kept = PROBLEM.copy()
         tracking = TrackingComposite(dimod.ExactSolver())
+        Sharded(ri.WrappedSampler(tracking), engine="serial").sample(PROBLEM)
+        assert tracking.input["bqm"] == PROBLEM
+        assert tracking.input["bqm"] is not PROBLEM
         ri.WrappedSampler(tracking, beta=2.0).sample(PROBLEM, beta=1.0)
         assert tracking.input["bqm"].linear["a"] == PROBLEM.linear["a"] / 2
         Gauged(ri.WrappedSampler(tracking), gauges=1).sample(PROBLEM, seed=np.random.default_rng(1))

@@ -181,7 +181,8 @@ def test_the_value_is_the_difference_of_mean_energies() -> None:
 
 def test_an_optimizer_trains_the_model() -> None:
     data = ri.datasets.stripes(4).train
-    prior = NegativePhase(ri.RBM(16, 8, seed=0), "gibbs", num_reads=64, seed=0)
+    machine = ri.load_backend("gibbs", burn_in=20)
+    prior = NegativePhase(ri.RBM(16, 8, seed=0), machine, num_reads=64, seed=0)
     before = ri.log_likelihood(prior.model, data)
     steps = torch.optim.Adam(prior.parameters(), lr=0.03)
     rows = torch.tensor(data, dtype=torch.float32)
