@@ -55,7 +55,8 @@ test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k ex
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 TORCH_TESTS := tests/test_arrays.py tests/test_torch.py tests/test_ocean_programs.py rapid_ising/torch.py \
-    'tests/test_examples.py::test_it_runs[09_autoencoder_prior]'
+    'tests/test_examples.py::test_it_runs[09_autoencoder_prior]' \
+    $(foreach page,ocean pytorch,'tests/test_docs.py::test_a_page_runs[docs/tasks/$(page).md]')
 test-torch: $(TORCH)/installed.stamp  ## what needs PyTorch or dwave-hybrid, in .venv-torch
 	@$(TORCH)/bin/pytest $(TORCH_TESTS) $(ARGS)
 
