@@ -28,7 +28,8 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
     r"""A quasi-objective whose gradient is that of the negative log-likelihood of a Boltzmann machine.
 
     .. math:: \nabla_\theta = \langle \nabla_\theta E \rangle_{\text{data}}
-              - \langle \nabla_\theta E \rangle_{\text{model}}, \quad \nabla_v = \langle \nabla_v E \rangle_{h | v}
+              - \langle \nabla_\theta E \rangle_{\text{model}}, \quad
+              \nabla_v = \langle \nabla_v E \rangle_{h | v}
 
     The first is the gradient in the machine's parameters, which are those of this module; the second average
     in it, the negative phase, comes from samples of any backend, and is a constant for autograd. The second
