@@ -55,8 +55,11 @@ docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that
 test: $(INSTALLED)  ## run all tests and doctests, a process a core; ARGS="-k exact" for some of them
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-test-torch: $(TORCH)/installed.stamp  ## the tests of arrays on PyTorch's tensors, in .venv-torch
-	@$(TORCH)/bin/pytest tests/test_arrays.py $(ARGS)
+TORCH_TESTS := tests/test_arrays.py tests/test_torch.py tests/test_ocean_programs.py rapid_ising/torch.py \
+    'tests/test_examples.py::test_it_runs[09_autoencoder_prior]' \
+    $(foreach page,ocean pytorch,'tests/test_docs.py::test_a_page_runs[docs/tasks/$(page).md]')
+test-torch: $(TORCH)/installed.stamp  ## what needs PyTorch or dwave-hybrid, in .venv-torch
+	@$(TORCH)/bin/pytest $(TORCH_TESTS) $(ARGS)
 
 # Tests that use every dependency between them. Old packages warn of others that are newer than they are.
 OLD_TESTS := ising.py dimod_samplers.py datasets.py threads.py simulated_annealing.py plotting.py toshiba_sqbm.py \
@@ -130,8 +133,8 @@ $(INSTALLED): pyproject.toml constraints.txt $(BIN)/pip
 $(TORCH)/installed.stamp: pyproject.toml constraints.txt $(BIN)/pip
 	@echo "Setting up $(TORCH), one to three minutes ..."
 	@$(BIN)/python -m venv --clear $(TORCH)
-	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[testing,torch]' \
-	    array-api-strict hypothesis
+	@$(TORCH)/bin/pip install --quiet --quiet 'torch==2.13.0' --editable '.[embedding,testing,torch]' \
+	    array-api-strict hypothesis dwave-hybrid==0.6.16 dwave-pytorch-plugin==0.4.0 einops
 	@touch $@
 
 # As constraints too: else pip tries many versions of a package that is also asked for with an extra.

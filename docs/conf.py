@@ -50,6 +50,9 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
 
+# PyTorch is not in the environment of the documentation.
+autodoc_mock_imports = ["torch"]
+
 nitpicky = True
 # Types in signatures may be of other libraries, whose pages are not asked for here.
 nitpick_ignore_regex = [("py:class", ".*")]

@@ -156,10 +156,11 @@ class Backend(ABC):
                 "the stages around it draw"
             )
         if isinstance(problem, IsingModel):
-            model, vartype = problem, dimod.SPIN
+            model, vartype, asked = problem, dimod.SPIN, None
             variables: list[Hashable] = list(range(model.num_variables))
         elif isinstance(problem, dimod.BinaryQuadraticModel):
             model, vartype = IsingModel.from_bqm(problem), problem.vartype
+            asked = model, problem
             variables = canonical_variables(problem)
         else:
             raise InvalidParameterError(
@@ -188,6 +189,7 @@ class Backend(ABC):
             vartype,
             self.capabilities.returns,
             provenance,
+            asked=asked,
         )
 
 

@@ -6,23 +6,31 @@ import contextvars
 import dataclasses
 import sys
 import threading
-from collections.abc import Mapping
-from typing import Any, ClassVar, final
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import dimod
 import networkx as nx
 import numpy as np
 from dimod.core.sampler import Sampler
 from dimod.core.structured import Structured
+from dimod.exceptions import BinaryQuadraticModelStructureError
 
 from rapid_ising.backend import Backend, LocalBackend
 from rapid_ising.capabilities import Capabilities
 from rapid_ising.deadline import Deadline
-from rapid_ising.errors import BackendError, InvalidParameterError
+from rapid_ising.errors import BackendError, CapabilityError, InvalidParameterError, ProblemTooLargeError
 from rapid_ising.plain import plain
 from rapid_ising.request import Request
 from rapid_ising.typing import States
-from rapid_ising.validation import finite
+from rapid_ising.validation import finite, generator
+
+if TYPE_CHECKING:
+    from rapid_ising.machine.topology import Topology
+
+
+class StructureError(CapabilityError, BinaryQuadraticModelStructureError):
+    """A problem does not fit the graph of a structured sampler: what composites that embed look out for."""
 
 
 @final
@@ -37,7 +45,8 @@ class WrappedSampler(LocalBackend):
     Parameters
     ----------
     sampler
-        The sampler. Its ``sample`` is called in a thread, so that a deadline can be kept.
+        The sampler. Its ``sample`` is called in a thread, so that a deadline can be kept. A BQM that was
+        asked goes to it as it is where no stage changed it, and is not to be changed by it.
     parameters
         Keyword arguments of every call.
     beta
@@ -110,7 +119,8 @@ class WrappedSampler(LocalBackend):
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         factor = 1.0 if self.beta is None else request.beta / self.beta
-        model = request.model if factor == 1.0 else request.model.scaled(factor)
+        labels = request.variables
+        bqm = request.bqm() if factor == 1.0 else request.model.scaled(factor).to_bqm(variables=labels)
         arguments = dict(self.parameters)
         known = self.sampler.parameters
         if "num_reads" in known:
@@ -118,10 +128,9 @@ class WrappedSampler(LocalBackend):
         if "seed" in known:
             # dwave-samplers' seeds are 31 or 32 bits wide.
             arguments["seed"] = int(request.rng.integers(2**31))
-        labels = request.variables
         if request.initial_states is not None:
             arguments["initial_states"] = (request.initial_states, labels)
-        answer = self._call(model.to_bqm(variables=labels), arguments, request.deadline)
+        answer = self._call(bqm, arguments, request.deadline)
         return self._rows(answer, request), {
             "sampler": type(self.sampler).__name__,
             "factor": factor,
@@ -175,12 +184,28 @@ class WrappedSampler(LocalBackend):
         return np.repeat(rows, answer.record.num_occurrences, axis=0)
 
 
-@final
 class BackendSampler(Sampler):
-    """A Backend as a ``dimod.Sampler``, for composites and other people's code."""
+    """A Backend as a ``dimod.Sampler``, for composites and other people's code.
 
-    def __init__(self, backend: Backend) -> None:
+    Parameters
+    ----------
+    backend
+        The machine.
+    defaults
+        Keyword arguments of ``sample`` for callers that do not give them.
+    """
+
+    def __init__(self, backend: Backend, defaults: Mapping[str, Any] | None = None) -> None:
         self.backend = backend
+        self.defaults = dict(defaults or {})
+        wrong = sorted(set(self.defaults) - set(self.parameters))
+        if wrong:
+            raise InvalidParameterError(
+                f"a backend's sample() takes no {', '.join(wrong)}; it takes {', '.join(self.parameters)}"
+            )
+        if self.defaults.get("seed") is not None:
+            # One generator for all calls: a number would give each the same samples.
+            self.defaults["seed"] = generator(self.defaults["seed"])
 
     @property
     def parameters(self) -> dict[str, list[str]]:
@@ -195,30 +220,102 @@ class BackendSampler(Sampler):
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The backend's capabilities, and its name."""
+        """The backend's name and capabilities; its ranges also under the names that D-Wave gives them."""
         facts = self.backend.capabilities
         values = {f.name: getattr(facts, f.name) for f in dataclasses.fields(facts)}
-        return {"backend": self.backend.name, **values}
+        ranges = {"h_range": facts.field_range, "j_range": facts.coupling_range}
+        named = {name: list(limits) for name, limits in ranges.items() if limits is not None}
+        return {"backend": self.backend.name, **values, **named}
 
     def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
         """Return ``backend.sample(bqm, **parameters)``; an unknown parameter is a TypeError."""
-        return self.backend.sample(bqm, **parameters)
+        return self.backend.sample(bqm, **{**self.defaults, **parameters})
 
 
-def as_dimod_sampler(backend: Backend | Sampler | str) -> Sampler:
-    """Return any backend as a ``dimod.Sampler``.
+@final
+class StructuredBackendSampler(BackendSampler, Structured):
+    """A Backend with a graph as a structured ``dimod.Sampler``, for composites that embed."""
+
+    @property
+    def nodelist(self) -> list[Hashable]:
+        """The spins of the machine, sorted where they can be."""
+        return self._topology.nodes
+
+    @property
+    def edgelist(self) -> list[tuple[Hashable, Hashable]]:
+        """The couplers of the machine, each with its lower spin first, in order."""
+        nodes = self.nodelist
+        return [(nodes[i], nodes[j]) for i, j in self._topology.couplers.tolist()]
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
+        """Return ``backend.sample(bqm, **parameters)``.
+
+        Raises
+        ------
+        StructureError
+            If the problem does not fit the graph: it has to be embedded.
+        """
+        try:
+            return super().sample(bqm, **parameters)
+        except (CapabilityError, ProblemTooLargeError) as error:
+            if self.valid_bqm_graph(bqm):
+                raise
+            raise StructureError(str(error)) from error
+
+    def to_networkx_graph(self) -> nx.Graph[Any]:
+        """Return the machine's own graph, which says its family where it has one."""
+        return self._graph
+
+    @property
+    def _topology(self) -> Topology:
+        from rapid_ising.machine.topology import topology_of
+
+        return topology_of(self._graph)
+
+    @property
+    def _graph(self) -> nx.Graph[Any]:
+        graph = self.backend.capabilities.topology
+        if graph is None:
+            raise CapabilityError(
+                f"{self.backend.name} has no graph here: take dimod_samplers.BackendSampler"
+            )
+        return graph
+
+
+def as_dimod_sampler(backend: Backend | Sampler | str, **defaults: Any) -> Sampler:
+    """Return any backend as a ``dimod.Sampler``, a structured one where the machine has a graph.
+
+    Parameters
+    ----------
+    backend
+        A name or a Backend; a ``dimod.Sampler`` is returned as it is.
+    **defaults
+        ``num_reads``, ``beta``, ``seed``, ``initial_states`` or ``deadline`` of each call whose caller does
+        not give them: programs of Ocean know nothing of beta. A seed is that of all calls in order.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a default is no argument of ``Backend.sample``, or is given for a sampler that is no backend.
 
     Examples
     --------
-    >>> sampler = as_dimod_sampler("exact")
-    >>> sampler.sample_ising({"a": 1.0}, {}, beta=float("inf")).first.sample
+    >>> sampler = as_dimod_sampler("exact", beta=float("inf"))
+    >>> sampler.sample_ising({"a": 1.0}, {}).first.sample
     {'a': np.int8(-1)}
     """
     if isinstance(backend, Sampler):
+        if defaults:
+            raise InvalidParameterError(
+                f"{type(backend).__name__} is a dimod.Sampler already: give it {', '.join(defaults)} itself"
+            )
         return backend
     from rapid_ising.registry import as_backend
 
-    return BackendSampler(as_backend(backend))
+    machine = as_backend(backend)
+    # What is published is known without asking the machine.
+    structured = machine.published.topology is not None
+    return (StructuredBackendSampler if structured else BackendSampler)(machine, defaults)
 
 
 def unwrapped(sampler: Sampler) -> Backend | None:

@@ -8,6 +8,7 @@
     ├── InvalidParameterError    ValueError    an argument out of its range
     ├── ProblemTooLargeError     ValueError    more spins than the machine or method can hold
     ├── CapabilityError          ValueError    a request that the machine cannot serve
+    │   └── StructureError
     ├── CheckpointError          ValueError    a file that is damaged, or of another model
     ├── DivergenceError          ArithmeticError  parameters that are no longer finite
     ├── UnknownOptionError       TypeError     an option that the backend does not have

@@ -6,11 +6,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, final
 
 import dimod
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import scipy
 
-from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, from_pairs, real_array
+from rapid_ising.couplings import Bipartite, Couplings, Dense, Patterns, Sparse, from_pairs, real_array
 from rapid_ising.errors import InvalidProblemError
 from rapid_ising.typing import Floats, Indices, Reals
 from rapid_ising.validation import spins
@@ -237,14 +238,11 @@ class IsingModel:
         >>> IsingModel([1.0, 0.0], [[0, 2], [2, 0]]).to_bqm().quadratic
         {(1, 0): 2.0}
         """
-        numbers = list(range(self.num_variables))
-        labels = numbers if variables is None else list(variables)
-        if len(labels) != self.num_variables:
-            raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
+        numbers, labels = self._labels(None), self._labels(variables)
         if isinstance(self.couplings, Dense):
-            # dimod reads a whole matrix three times faster than its nonzero triplets.
+            # dimod reads a whole matrix three times faster than its nonzero triplets, and adds both halves.
             bqm = dimod.BinaryQuadraticModel(
-                self.fields, np.triu(self.couplings.matrix), self.offset, dimod.SPIN
+                self.fields, self.couplings.matrix * self.couplings.dtype.type(0.5), self.offset, dimod.SPIN
             )
             if labels != numbers:
                 bqm.relabel_variables(dict(zip(numbers, labels, strict=True)))
@@ -256,6 +254,84 @@ class IsingModel:
         # dimod annotates only literals, not a variable of type Vartype.
         wanted = dimod.as_vartype(vartype)  # type: ignore[arg-type]
         return bqm if wanted is dimod.SPIN else bqm.change_vartype(wanted, inplace=False)
+
+    @classmethod
+    def from_graph(cls, graph: nx.Graph[Any], field: str = "field", coupling: str = "coupling") -> IsingModel:
+        """Return the model that a networkx graph holds, its spins in the order of the nodes.
+
+        Parameters
+        ----------
+        graph
+            The graph. Edges between the same two nodes add up; ``graph.graph["offset"]`` is the offset.
+        field, coupling
+            The names of the attributes: of nodes h_i, 0 where a node has none, and of edges J_ij, in dimod's
+            sign.
+
+        Raises
+        ------
+        InvalidProblemError
+            If an edge has no such attribute, or joins a node to itself, or a value is no finite number.
+
+        Examples
+        --------
+        >>> graph = nx.Graph()
+        >>> graph.add_node("a", field=0.5)
+        >>> graph.add_edge("a", "b", coupling=-1.0)
+        >>> IsingModel.from_graph(graph).energies([1, 1])
+        array([-0.5])
+        """
+        place = {node: index for index, node in enumerate(graph)}
+        ends = np.empty((graph.number_of_edges(), 2), np.intp)
+        found = []
+        for row, (a, b, facts) in enumerate(graph.edges(data=True)):
+            if coupling not in facts:
+                raise InvalidProblemError(
+                    f"the edge between {a!r} and {b!r} has no attribute {coupling!r}: it has "
+                    f"{', '.join(map(repr, facts)) or 'none'}; name the one that is meant, coupling=..."
+                )
+            ends[row] = place[a], place[b]
+            found.append(facts[coupling])
+        fields = [value for _, value in graph.nodes(data=field, default=0.0)]
+        # NumPy's own type where there is something to tell it from, so that text is refused.
+        values = np.array(found, dtype=None if found else np.float64)
+        couplings = Sparse(len(place), ends[:, 0], ends[:, 1], values)
+        return cls(
+            np.array(fields, dtype=None if fields else np.float64),
+            from_pairs(len(place), *couplings.to_coo()),
+            graph.graph.get("offset", 0.0),
+        )
+
+    def to_graph(
+        self, variables: Sequence[Hashable] | None = None, field: str = "field", coupling: str = "coupling"
+    ) -> nx.Graph[Any]:
+        """Return the model as a networkx graph, which ``from_graph`` reads.
+
+        Nodes are 0..N-1, or ``variables``, with their fields; edges are the couplings that are not zero.
+
+        Examples
+        --------
+        >>> graph = IsingModel([0.5, 0.0], [[0, -1], [-1, 0]]).to_graph("ab")
+        >>> graph.nodes["a"], graph.edges["a", "b"]
+        ({'field': 0.5}, {'coupling': -1.0})
+        """
+        labels = self._labels(variables)
+        graph: nx.Graph[Any] = nx.Graph(offset=self.offset)
+        graph.add_nodes_from(
+            (label, {field: value}) for label, value in zip(labels, self.fields.tolist(), strict=True)
+        )
+        rows, columns, values = (part.tolist() for part in self.couplings.to_coo())
+        graph.add_edges_from(
+            (labels[i], labels[j], {coupling: value})
+            for i, j, value in zip(rows, columns, values, strict=True)
+        )
+        return graph
+
+    def _labels(self, variables: Sequence[Hashable] | None) -> list[Hashable]:
+        """Return the labels that are given, or 0..N-1."""
+        labels: list[Hashable] = list(range(self.num_variables) if variables is None else variables)
+        if len(labels) != self.num_variables:
+            raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
+        return labels
 
 
 def canonical_variables(bqm: dimod.BinaryQuadraticModel) -> list[Hashable]:

@@ -55,11 +55,25 @@ class Request:
     provenance: dict[str, Any]
     use: Use = dataclasses.field(default_factory=Use, compare=False)
     """What the machine was asked for it so far."""
+    asked: tuple[IsingModel, dimod.BinaryQuadraticModel] | None = None
+    """The BQM that was asked, after the model that it was read as; stages put other models in its place."""
 
     def counted(self, answer: Answer) -> Answer:
         """Return an answer that the machine gave, once it is counted."""
         self.use.count(self.num_reads, answer.stages[-1] if answer.stages else {})
         return answer
+
+    def bqm(self) -> dimod.BinaryQuadraticModel:
+        """Return the problem as a BQM of spins or bits in its labels, to be read only.
+
+        It is the one that was asked where no stage has changed the problem and its variables have the order
+        of ours, so that what a seed gives does not hang on how it was built; else it is made.
+        """
+        if self.asked is not None:
+            model, bqm = self.asked
+            if model is self.model and bqm.dtype == np.float64 and list(bqm.variables) == self.variables:
+                return bqm
+        return self.model.to_bqm(variables=self.variables)
 
     def answer(
         self,

@@ -140,3 +140,18 @@ def test_too_many_hidden_spins_have_no_exact_free_energy() -> None:
     np.testing.assert_allclose(large.free_energy(images, 0.5), large.ising().energies(images))
     with pytest.raises(InvalidParameterError, match="no limit"):
         large.free_energy(images, 0.0)
+
+
+def test_a_graph_with_couplings_is_a_machine_and_back() -> None:
+    """Edges of coupling 0 are there, and the Ising problem is the one that the graph holds."""
+    graph: nx.Graph[str] = nx.cycle_graph("dcba")
+    couplings = dict(zip(graph.edges, (1.0, 0.0, -2.0, 0.5), strict=True))
+    nx.set_edge_attributes(graph, couplings, "coupling")
+    graph.nodes["c"]["field"] = -0.25
+    model = ri.BoltzmannMachine.from_graph(graph, 3, dtype="float64")
+    assert (model.n_visible, model.n_hidden, len(model.edges)) == (3, 1, 4)
+    back = model.ising().to_graph(list(graph))
+    assert dict(back.nodes(data="field")) == {"d": 0.0, "c": -0.25, "b": 0.0, "a": 0.0}
+    assert {frozenset(e): back.edges[e]["coupling"] for e in back.edges} == {
+        frozenset(edge): value for edge, value in couplings.items() if value
+    }

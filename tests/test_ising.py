@@ -197,3 +197,55 @@ def test_a_matrix_goes_to_the_labels_that_are_asked_for(vartype: Any, labels: li
         "SPIN",
     )
     assert bqm.is_almost_equal(expected.change_vartype(vartype, inplace=False))
+
+
+@given(KINDS, SEEDS)
+def test_there_and_back_through_a_graph(kind: type[Couplings], seed: int) -> None:
+    model = random_model(kind, seed)
+    states = all_states(model.num_variables)
+    labels = [(9 - i, "v") for i in range(model.num_variables)]
+    graph = model.to_graph(labels, field="h", coupling="J")
+    assert list(graph) == labels
+    back = IsingModel.from_graph(graph, field="h", coupling="J")
+    np.testing.assert_allclose(back.energies(states), model.energies(states), atol=1e-9)
+
+
+def test_a_graph_is_what_dimod_reads_of_it() -> None:
+    """Nodes without a field, parallel edges, integers; dimod is the other reader."""
+    graph = nx.gnp_random_graph(90, 0.5, seed=1)
+    rng = np.random.default_rng(0)
+    nx.set_edge_attributes(graph, {edge: int(rng.integers(-3, 4)) for edge in graph.edges}, "bias")
+    nx.set_node_attributes(graph, {node: 0.5 * node for node in range(0, 90, 2)}, "bias")
+    graph.graph["offset"] = 2.5
+    bqm = dimod.from_networkx_graph(graph, "SPIN")
+    bqm.offset = 2.5
+    states = 2 * rng.integers(2, size=(20, 90)) - 1
+    model = IsingModel.from_graph(graph, "bias", "bias")
+    np.testing.assert_allclose(model.energies(states), bqm.energies((states, range(90))), atol=1e-9)
+    doubled: nx.MultiGraph[int] = nx.MultiGraph([*graph.edges(data=True), *graph.edges(data=True)])
+    twice = IsingModel.from_graph(doubled, coupling="bias").couplings
+    order = [list(doubled).index(node) for node in graph]
+    np.testing.assert_array_equal(twice.to_dense()[np.ix_(order, order)], 2 * model.couplings.to_dense())
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (
+            nx.Graph([("a", "b", {"weight": 1.0})]),
+            "between 'a' and 'b' has no attribute 'coupling': it has",
+        ),
+        (nx.Graph([("a", "b")]), "it has none"),
+        (nx.Graph([("a", "a", {"coupling": 1.0})]), "join spin 0 to itself"),
+        (nx.Graph([("a", "b", {"coupling": "1"})]), "must hold real numbers"),
+        (nx.Graph([("a", "b", {"coupling": np.inf})]), "every value must be finite"),
+    ],
+)
+def test_what_is_no_model_in_a_graph(graph: Any, message: str) -> None:
+    with pytest.raises(InvalidProblemError, match=message):
+        IsingModel.from_graph(graph)
+
+
+def test_an_empty_graph_is_a_model_of_no_spins() -> None:
+    assert IsingModel.from_graph(nx.Graph()).num_variables == 0
+    assert IsingModel.from_graph(nx.empty_graph(3)).energies([1, 1, 1]).tolist() == [0.0]

@@ -112,8 +112,12 @@ class Sharded(Stage):
         # Looked at before anything runs, with random numbers that stay unused; the others are no larger.
         self.inner._accept(dataclasses.replace(shares[-1], rng=np.random.default_rng(0)))
         seeds = np.random.SeedSequence(request.rng.integers(2**32, size=4).tolist()).spawn(len(shares))
+        # Each with a BQM of its own where one is asked: workers get the model alone, threads share nothing.
         shards = [
-            Shard(self.inner, dataclasses.replace(share, rng=np.random.default_rng(seed), use=Use()))
+            Shard(
+                self.inner,
+                dataclasses.replace(share, rng=np.random.default_rng(seed), use=Use(), asked=None),
+            )
             for share, seed in zip(shares, seeds, strict=True)
         ]
         return lambda: Finished(self._run(request, shards))

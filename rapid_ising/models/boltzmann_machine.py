@@ -86,6 +86,42 @@ class BoltzmannMachine(GraphModel):
             "biases": np.zeros(spins, self.dtype),
         }
 
+    @classmethod
+    def from_graph(
+        cls,
+        graph: nx.Graph[Any],
+        n_visible: int | None = None,
+        *,
+        field: str = "field",
+        coupling: str = "coupling",
+        dtype: npt.DTypeLike = np.float32,
+    ) -> BoltzmannMachine:
+        """Return the machine whose Ising problem a networkx graph holds in its attributes.
+
+        An edge whose coupling is 0 is trained like the others. ``model.ising().to_graph()`` is the way back.
+
+        Parameters
+        ----------
+        graph, field, coupling
+            As in ``IsingModel.from_graph``, so in dimod's sign, which is opposite to that of the parameters.
+        n_visible, dtype
+            As of the class.
+
+        Examples
+        --------
+        >>> graph = nx.Graph()
+        >>> graph.add_edge(0, 1, coupling=-2.0)
+        >>> BoltzmannMachine.from_graph(graph).couplings
+        array([2.], dtype=float32)
+        """
+        machine = cls(graph, n_visible, weight_std=0.0, dtype=dtype)
+        problem = IsingModel.from_graph(graph, field, coupling)
+        rows, columns, values = (part.tolist() for part in problem.couplings.to_coo())
+        found = dict(zip(zip(rows, columns, strict=True), values, strict=True))
+        couplings = [-found.get((i, j), 0.0) for i, j in machine.edges.tolist()]
+        machine.set_parameters({"couplings": couplings, "biases": -problem.fields})
+        return machine
+
     @property
     def couplings(self) -> Floats:
         """The couplings J, shape (E,)."""

@@ -85,6 +85,10 @@ class SampleStatistics(Statistics):
             relative = len(weights) * weights / weights.sum()
             self._weights = beside(relative[:, np.newaxis], layers[0])
 
+    def rows(self) -> Floats:
+        """Return the rows with the spins of all layers, shape (n, N), without their weights."""
+        return concatenated(list(self._layers), axis=1)
+
     def weighted(self, weights: Floats) -> SampleStatistics:
         """Return the averages over the same rows with weights, shape (n,)."""
         return SampleStatistics(self._layers, weights=weights)
