@@ -19,7 +19,6 @@ from rapid_ising.arrays import NUMPY, Device, Place, all_finite, to_numpy
 from rapid_ising.backend import Backend
 from rapid_ising.errors import CheckpointError, InvalidDataError, InvalidParameterError
 from rapid_ising.ising import IsingModel
-from rapid_ising.machine.prepare import prepare
 from rapid_ising.models.statistics import SampleStatistics, Statistics
 from rapid_ising.registry import as_backend
 from rapid_ising.typing import Floats, Indices, Reals, States
@@ -286,6 +285,9 @@ class Model(ABC):
             Shape (num_reads, V); fewer rows from a machine that returns each state once. Where reads have
             weights, each row comes as often as its weight says.
         """
+        # Here, as below: the stages take longer to import than the models.
+        from rapid_ising.machine.prepare import prepare
+
         problem = self.ising()
         backend = default_backend(beta) if backend is None else backend
         machine = prepare(backend, problem, beta=beta, num_reads=num_reads, show=False)
@@ -341,6 +343,8 @@ class Model(ABC):
         start = np.where(known, given, starting_values(unknown, self.n_visible)).astype(self.dtype)
         rng, inverse = generator(seed), inverse_temperature(beta)
         if backend is not None:
+            from rapid_ising.machine.prepare import prepare
+
             images = np.where(known, start, 0).astype(np.int8)
             machine = as_backend(backend)
             # One read an image; a machine with a temperature of its own needs more to measure that by.

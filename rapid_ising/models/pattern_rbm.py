@@ -8,14 +8,15 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from rapid_ising.arrays import Device, concatenated, dot, outer, signs
+from rapid_ising.arrays import Device, concatenated, dot, is_numpy, outer, signs
 from rapid_ising.couplings import Patterns
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.ising import IsingModel
 from rapid_ising.layer_fields import LayerFields
 from rapid_ising.models.base import float_type
+from rapid_ising.models.onto_patterns import onto_patterns, total
 from rapid_ising.models.patterns import PatternModel
-from rapid_ising.models.statistics import Statistics
+from rapid_ising.models.statistics import SampleStatistics, Statistics
 from rapid_ising.models.two_layers import TwoLayerModel
 from rapid_ising.typing import Floats
 from rapid_ising.validation import Seed, positive_integer
@@ -176,10 +177,9 @@ class PatternRBM(PatternModel, TwoLayerModel):
 
         and likewise for the hidden patterns. No H x V matrix is formed.
         """
-        visible = positive.onto_less(negative, self.hidden_patterns, 1, 0)
-        hidden = positive.onto_less(negative, self.visible_patterns, 0, 1)
+        visible, hidden = self._onto_less(positive, negative)
         # A sum over pairs that only the scale's gradient needs: on a device it would be waited for.
-        total = dot(self.visible_patterns, visible) if self.learn_scale else 0.0
+        pairs = dot(self.visible_patterns, visible) if self.learn_scale else 0.0
         factor = self.factor
         clamps: dict[str, Floats] = {}
         for layer, name in enumerate(self.bias_names):
@@ -193,11 +193,27 @@ class PatternRBM(PatternModel, TwoLayerModel):
             visible = visible + outer(w, means[0])
             hidden = hidden + outer(u, means[1])
             clamps = {"visible_clamp": factor * to_hidden, "hidden_clamp": factor * to_visible}
-            total += float(u @ to_hidden + w @ to_visible) if self.learn_scale else 0.0
+            pairs += float(u @ to_hidden + w @ to_visible) if self.learn_scale else 0.0
         visible *= factor
         hidden *= factor
         gradient = {"visible_patterns": visible, "hidden_patterns": hidden}
-        return gradient | clamps | self._scale_gradient(total)
+        return gradient | clamps | self._scale_gradient(pairs)
+
+    def _onto_less(self, positive: Statistics, negative: Statistics) -> tuple[Floats, Floats]:
+        """Return ``onto_less`` of the hidden patterns and of the visible ones."""
+        visible, hidden = self.visible_patterns, self.hidden_patterns
+        biased = self.bias_names or self.clamp_names
+        # With biases the means of the hidden spins are needed too; on few pixels W has fewer entries.
+        if (
+            biased
+            or self.n_patterns > self.n_visible
+            or not isinstance(positive, SampleStatistics)
+            or not isinstance(negative, SampleStatistics)
+            or not is_numpy(visible)
+        ):
+            return positive.onto_less(negative, hidden, 1, 0), positive.onto_less(negative, visible, 0, 1)
+        parts = [onto_patterns(visible, hidden, self.factor, *rows) for rows in positive.rows_less(negative)]
+        return total(part[0] for part in parts), total(part[1] for part in parts)
 
     def centred(self, gradient: Mapping[str, Floats], offsets: Sequence[Floats]) -> dict[str, Floats]:  # noqa: D102
         changes = [gradient[name] for name in self.bias_names]

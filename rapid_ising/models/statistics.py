@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import final
 
@@ -19,6 +20,9 @@ from rapid_ising.typing import Floats, Indices
 
 FEW = 2**14
 """Entries of states that are put side by side rather than multiplied in two products."""
+
+TOGETHER = 512
+"""Rows of two phases that are put together."""
 
 
 class Statistics(ABC):
@@ -68,6 +72,9 @@ class SampleStatistics(Statistics):
         Replaces the number n of rows where they are part of a larger whole.
     weights
         Positive weights of the rows, shape (n,); left out, they are equal.
+    means
+        Returns the means of one more layer given the first; called when they are first asked for, which must
+        be before the model changes.
 
     Examples
     --------
@@ -76,14 +83,40 @@ class SampleStatistics(Statistics):
     """
 
     def __init__(
-        self, layers: Sequence[Floats], divisor: int | None = None, weights: Floats | None = None
+        self,
+        layers: Sequence[Floats],
+        divisor: int | None = None,
+        weights: Floats | None = None,
+        means: Callable[[], Floats] | None = None,
     ) -> None:
-        self._layers = layers
+        self._given, self._means = layers, means
         self._share = 1 / (layers[0].shape[0] if divisor is None else divisor)
         self._weights: Floats | None = None
         if weights is not None:
             relative = len(weights) * weights / weights.sum()
             self._weights = beside(relative[:, np.newaxis], layers[0])
+
+    @cached_property
+    def _layers(self) -> Sequence[Floats]:
+        return self._given if self._means is None else [*self._given, self._means()]
+
+    @property
+    def _shares(self) -> Floats | float:
+        """The share of each row in an average, (n, 1), or of all."""
+        return self._share if self._weights is None else self._share * self._weights
+
+    def rows_less(self, other: SampleStatistics) -> list[tuple[Floats, Floats | float]]:
+        """Return the rows of layer 0 of both phases with their shares, those of the other phase negative.
+
+        Few rows are put together, since what is done with them is then a matter of calls.
+        """
+        ours, theirs = self._given[0], other._given[0]
+        if ours.shape[0] + theirs.shape[0] > TOGETHER:
+            return [(ours, self._shares), (theirs, -other._shares)]
+        shares = np.empty((ours.shape[0] + theirs.shape[0], 1), ours.dtype)
+        shares[: ours.shape[0]] = self._shares
+        shares[ours.shape[0] :] = -other._shares
+        return [(np.concatenate([ours, theirs]), shares)]
 
     def rows(self) -> Floats:
         """Return the rows with the spins of all layers, shape (n, N), without their weights."""

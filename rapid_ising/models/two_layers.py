@@ -77,7 +77,9 @@ class TwoLayerModel(Model):
 
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
         states = self._here(chains)
-        return SampleStatistics([states, self.layer_fields(states.shape[0])[0].means(states)], divisor)
+        return SampleStatistics(
+            [states], divisor, means=lambda: self.layer_fields(states.shape[0])[0].means(states)
+        )
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
         return visible

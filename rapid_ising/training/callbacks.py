@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from rapid_ising.datasets import Dataset
 from rapid_ising.errors import InvalidParameterError
-from rapid_ising.evaluation import evaluate
 from rapid_ising.training.logs import CSVLog as CSVLog
 from rapid_ising.training.logs import JSONLines as JSONLines
 from rapid_ising.training.logs import TensorBoard as TensorBoard
@@ -70,6 +69,9 @@ class Evaluate:
 
     def on_epoch_end(self, run: TrainingRun) -> None:
         """Add the measures to the last record."""
+        # Here, since a training may well do without.
+        from rapid_ising.evaluation import evaluate
+
         if run.epochs % self.every == 0:
             fit = 1 / run.model.temperature
             measured = evaluate(

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from rapid_ising.arrays import is_numpy, namespace
+from rapid_ising.arrays import is_numpy, namespace, signs
 from rapid_ising.models import Model, pattern_model
 from rapid_ising.training.parts import as_part
 from rapid_ising.typing import Floats
@@ -51,9 +51,8 @@ class Signs(Constraint):
     def after_epoch(self, model: Model) -> None:
         """Replace each entry by its sign."""
         for patterns in _patterns(model):
-            xp = namespace(patterns)
-            ones = xp.ones_like(patterns)
-            patterns[...] = xp.where(patterns < 0, -ones, ones)
+            # Plus 0, which makes +0 of -0.
+            patterns[...] = signs(patterns + 0.0)
 
 
 @final

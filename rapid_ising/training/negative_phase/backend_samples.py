@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from dimod.core.sampler import Sampler
 
 from rapid_ising.backend import Backend
-from rapid_ising.machine.calibrated import Calibrated
-from rapid_ising.machine.calibration import Gain
-from rapid_ising.machine.plan import flattened
-from rapid_ising.machine.prepare import prepare, stages
 from rapid_ising.models import Model
 from rapid_ising.models.base import rows_of, weights_of
 from rapid_ising.models.statistics import Statistics
@@ -22,6 +18,9 @@ from rapid_ising.training.negative_phase.base import NegativePhase
 from rapid_ising.typing import Floats
 from rapid_ising.use import Use
 from rapid_ising.validation import finite, positive_integer
+
+if TYPE_CHECKING:
+    from rapid_ising.machine.calibrated import Calibrated
 
 USE = ("machine_calls", "machine_reads", "machine_seconds")
 """What the record of an epoch calls that which its samples took of the machine."""
@@ -101,6 +100,9 @@ class BackendSamples(NegativePhase):
 
     def _ready(self, model: Model) -> Backend:
         """Return the machine with its stages, set for this model."""
+        # Here, as below: the stages take longer to import than all of training.
+        from rapid_ising.machine.prepare import prepare
+
         machine, reads = as_backend(self.backend), self.reads(model)
         if self.prepared:
             machine = prepare(machine, model, num_reads=reads, show=False)
@@ -122,6 +124,8 @@ class BackendSamples(NegativePhase):
 
     def restore(self, state: dict[str, Floats]) -> None:
         """Take back what ``state`` returned."""
+        from rapid_ising.machine.calibration import Gain
+
         for place, stage in enumerate([] if self._machine is None else calibrations(self._machine)):
             gain = state.get(f"calibration-{place}")
             stage.history.gain = None if gain is None else Gain(*gain.tolist())
@@ -145,6 +149,9 @@ class BackendSamples(NegativePhase):
         answer = job.result()
         self._use.add(job.use)
         if calibrations(machine):
+            from rapid_ising.machine.calibrated import Calibrated
+            from rapid_ising.machine.plan import flattened
+
             self._calibrated.append(flattened(answer.info["rapid_ising"]["stages"]).get(Calibrated.stage, {}))
         found = model.statistics(rows_of(answer)[:, model.carried].astype(model.dtype))
         weights = weights_of(answer)
@@ -174,4 +181,7 @@ class BackendSamples(NegativePhase):
 
 def calibrations(machine: Backend) -> list[Calibrated]:
     """Return the stages of a chain that measure a temperature."""
+    from rapid_ising.machine.calibrated import Calibrated
+    from rapid_ising.machine.prepare import stages
+
     return [stage for stage in stages(machine) if isinstance(stage, Calibrated)]

@@ -1,0 +1,41 @@
+from .accessibility import Accessibility as Accessibility
+from .accessibility import PatternLoad as PatternLoad
+from .accessibility import accessibility as accessibility
+from .accessibility import ground_energy as ground_energy
+from .accessibility import pattern_load as pattern_load
+from .annealed_importance import AISEstimate as AISEstimate
+from .annealed_importance import annealed_importance as annealed_importance
+from .annealed_importance import bracket as bracket
+from .annealed_importance import (
+    reverse_annealed_importance as reverse_annealed_importance,
+)
+from .density_of_states import DensityOfStates as DensityOfStates
+from .density_of_states import EnergyWalk as EnergyWalk
+from .density_of_states import density_of_states as density_of_states
+from .estimated_likelihood import LikelihoodCurve as LikelihoodCurve
+from .estimated_likelihood import estimated_log_likelihood as estimated_log_likelihood
+from .estimated_likelihood import log_likelihood_curve as log_likelihood_curve
+from .frustration import Frustration as Frustration
+from .frustration import frustration as frustration
+from .frustration import misfit as misfit
+from .likelihood import log_likelihood as log_likelihood
+from .likelihood import log_partition as log_partition
+from .likelihood import log_probabilities as log_probabilities
+from .overlaps import OverlapDistribution as OverlapDistribution
+from .overlaps import overlap_distribution as overlap_distribution
+from .overlaps import overlaps as overlaps
+from .overlaps import ultrametricity as ultrametricity
+from .pseudo_likelihood import pseudo_log_likelihood as pseudo_log_likelihood
+from .pseudo_likelihood import pseudo_log_probabilities as pseudo_log_probabilities
+from .reconstruction import hamming_distance as hamming_distance
+from .reconstruction import known_rows as known_rows
+from .sample_quality import ClassBalance as ClassBalance
+from .sample_quality import ImageDistances as ImageDistances
+from .sample_quality import SampleQuality as SampleQuality
+from .sample_quality import class_balance as class_balance
+from .sample_quality import image_distances as image_distances
+from .sample_quality import sample_quality as sample_quality
+from .summary import Evaluation as Evaluation
+from .summary import evaluate as evaluate
+from .summary import first_known as first_known
+from .temperature import best_temperature as best_temperature
