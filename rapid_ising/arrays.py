@@ -207,6 +207,8 @@ def signs(array: Floats) -> Floats:
     >>> signs(np.array([-0.5, 0.0, -0.0]))
     array([-1.,  1., -1.])
     """
+    if is_numpy(array):
+        return np.copysign(array.dtype.type(1), array)
     xp = namespace(array)
     return cast(Floats, xp.copysign(xp.ones_like(array), array))
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.kernels.compile import compiled
+from rapid_ising.kernels.exponentials import LARGEST, LOG2E, power_of_two
 from rapid_ising.kernels.streams import LANES, fill, seed_lanes, stream_numbers
 from rapid_ising.typing import Floats
 
@@ -25,15 +26,6 @@ Span = tuple[int, int]
 Powers = npt.NDArray[np.float32]
 CHUNK = 4096
 """Numbers that are made at a time: they stay in the nearest cache."""
-LOG2E = 1.4426950408889634
-LARGEST = 126.0
-"""The largest power of two: exp(2 beta f) is held between its inverse and it."""
-# 2^r for r from -1/2 to 1/2, by least largest relative error (9e-8, about that of rounding to float32).
-C1, C2, C3, C4, C5 = (
-    np.float32(c) for c in (0.69314698, 0.24022242, 0.05550734, 0.00967151, 0.00132647)
-)  # fmt: skip
-ROUND = np.float32(1.5 * 2**23)
-"""Added to a number it leaves the nearest integer in the lowest bits; taken away again, that integer."""
 
 
 def draw_twin(
@@ -55,21 +47,10 @@ def draw_twin(
 
 
 @numba.njit(inline="always")
-def _power(x: Any) -> Any:  # pragma: no cover - compiled
-    """Return 2^x; x is between -LARGEST and LARGEST."""
-    whole = np.float32(x + ROUND)
-    r = np.float32(x - np.float32(whole - ROUND))
-    p = np.float32(1) + r * (C1 + r * (C2 + r * (C3 + r * (C4 + r * C5))))
-    return np.int32(np.float32(p).view(np.int32) + np.int32(whole.view(np.int32) << np.int32(23))).view(
-        np.float32
-    )
-
-
-@numba.njit(inline="always")
 def _draw_warm(x: Any, biases: Any, numbers: Any, gain: Any, scale: Any) -> None:  # pragma: no cover
     for i in range(x.size):
         exponent = (gain * x[i] + biases[i]) * scale
-        power = _power(min(max(exponent, np.float32(-LARGEST)), np.float32(LARGEST)))
+        power = power_of_two(min(max(exponent, np.float32(-LARGEST)), np.float32(LARGEST)))
         u = np.float32(np.int32(numbers[i] >> np.uint32(9))) + np.float32(0.5)
         x[i] = np.float32(1) if u * power + u < np.float32(2**23) else np.float32(-1)
 

@@ -211,6 +211,8 @@ class Model(ABC):
             If ``beta`` is not positive, or takes the parameters out of their type's range.
         """
         factor = finite("beta", beta, minimum=0, exclusive=True)
+        if factor == 1:
+            return
         with np.errstate(all="ignore"):
             rounded = float(self.dtype.type(factor))
             scaled = {name: rounded * self.parameters[name] for name in self.linear_names}

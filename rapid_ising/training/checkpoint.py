@@ -45,7 +45,7 @@ class Snapshot:
             phase.state(),
             # Made anew at each look.
             dict(rng.bit_generator.state),
-            [dict(record) for record in run.history],
+            list(run.history),
             copy.deepcopy(run.origin),
             run.stopped == "early",
         )

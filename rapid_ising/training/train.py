@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from rapid_ising.datasets import Dataset
 from rapid_ising.errors import CheckpointError, DivergenceError, InvalidDataError, InvalidParameterError
 from rapid_ising.log import logger
 from rapid_ising.models import Model
-from rapid_ising.models.centring import centred_step
 from rapid_ising.plain import plain
 from rapid_ising.progress import Bar, hide_progress
 from rapid_ising.provenance import processor, versions
@@ -38,6 +36,7 @@ from rapid_ising.training.parts import Part
 from rapid_ising.training.progress import held_out
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
+from rapid_ising.training.update import updating
 from rapid_ising.typing import States
 from rapid_ising.validation import TRAINING, Seed, finite, generator, positive_integer, rectangular, spins
 
@@ -221,6 +220,7 @@ def train(
     goes_on = f", from epoch {run.epochs + 1}" if run.epochs else ""
     log.info("training %s on %d rows, %d epochs%s: %s", model.name, len(images), total, goes_on, phase)
     last = Snapshot.take(run, steps, phase, rng)
+    update = updating(model, phase, steps, size, about_means, rng)
     nominal = min(size, len(images)) if division == "nominal" else None
     saved = run.epochs
     try:
@@ -235,17 +235,9 @@ def train(
                 with np.errstate(over="ignore", invalid="ignore"):
                     for start in range(0, len(images), size):
                         batch = rows(visible, order[start : start + size])
-                        chains = model.posterior(batch, rng)
-                        positive = model.statistics(chains, nominal)
-                        negative = phase.statistics(model, chains, rng)
-                        gradient = model.gradient(positive, negative)
                         if steps.schedule.by_update:
                             rate = steps.rate(epoch + start / len(images))
-                        ascend = partial(steps.step, model.parameters, rate=rate)
-                        if about_means:
-                            centred_step(model, gradient, (positive, negative), ascend)
-                        else:
-                            ascend(gradient)
+                        update(batch, nominal, rate)
                         _check_finite(model, epoch + 1, rate)
                         held.after_update(model)
                 held.after_epoch(model)

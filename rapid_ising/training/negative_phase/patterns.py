@@ -93,6 +93,8 @@ class PatternCorrelations(NegativePhase):
         patterns = pattern_model(model, self.name).states()
         count = patterns.shape[0]
         if self._chains is None:
+            if self.num_chains is None and self.chains == 1:
+                return patterns
             if self.num_chains is None:
                 return rows(patterns, np.repeat(np.arange(count), self.chains))
             return rows(patterns, rng.integers(count, size=self.num_chains))
