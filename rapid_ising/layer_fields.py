@@ -134,11 +134,11 @@ class LayerFields:
 
 
 @lru_cache(1024)
-def tiles(rows: int, columns: int, work: int) -> Pieces:
+def tiles(rows: int, columns: int, work: int, least: int = 256) -> Pieces:
     """Return pieces of a block of entries that are worth a thread each, as spans of rows and of columns.
 
-    They follow from the sizes alone. Products of fewer than 256 rows cost more an entry, so that few rows are
-    cut into columns.
+    They follow from the sizes alone. Products of fewer than 256 rows cost more an entry, so that rows too few
+    for two pieces of ``least`` are cut into columns.
 
     >>> tiles(512, 1000, 16_000)
     (((0, 256), (0, 1000)), ((256, 512), (0, 1000)))
@@ -148,8 +148,8 @@ def tiles(rows: int, columns: int, work: int) -> Pieces:
     (((0, 3), (0, 1000)),)
     """
     worth = rows * work // WORTHWHILE
-    if min(rows // 256, worth) > 1:
-        return tuple((span, (0, columns)) for span in _spans(rows, min(rows // 256, worth, 16)))
+    if min(rows // least, worth) > 1:
+        return tuple((span, (0, columns)) for span in _spans(rows, min(rows // least, worth, 16)))
     count = min(columns // 250, worth, 16)
     # A power of two, which a few threads share evenly.
     parts = 2 ** int(math.log2(count)) if count > 1 else 1
