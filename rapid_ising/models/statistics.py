@@ -73,8 +73,8 @@ class SampleStatistics(Statistics):
     weights
         Positive weights of the rows, shape (n,); left out, they are equal.
     means
-        Returns the means of one more layer given the first; called when they are first asked for, which must
-        be before the model changes.
+        Returns the means of one more layer given rows of the first; called when they are first asked for,
+        which must be before the model changes.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class SampleStatistics(Statistics):
         layers: Sequence[Floats],
         divisor: int | None = None,
         weights: Floats | None = None,
-        means: Callable[[], Floats] | None = None,
+        means: Callable[[Floats], Floats] | None = None,
     ) -> None:
         self._given, self._means = layers, means
         self._share = 1 / (layers[0].shape[0] if divisor is None else divisor)
@@ -98,7 +98,7 @@ class SampleStatistics(Statistics):
 
     @cached_property
     def _layers(self) -> Sequence[Floats]:
-        return self._given if self._means is None else [*self._given, self._means()]
+        return self._given if self._means is None else [*self._given, self._means(self._given[0])]
 
     @property
     def _shares(self) -> Floats | float:
@@ -147,11 +147,23 @@ class SampleStatistics(Statistics):
 
     def _both(self, other: SampleStatistics, source: int, target: int) -> tuple[Floats, Floats]:
         """Return two layers of the rows of both phases, the first layer by the share of each row."""
+        self._meet(other)
         count = self._layers[source].shape[0]
         scaled = concatenated([self._weighted(source), other._weighted(source)])
         scaled[:count, :] *= self._share
         scaled[count:, :] *= -other._share
         return scaled, concatenated([self._layers[target], other._layers[target]])
+
+    def _meet(self, other: SampleStatistics) -> None:
+        """Work out the means of both phases at once where neither has them: few rows make slow products."""
+        ours, theirs = self._given[0], other._given[0]
+        known = "_layers" in self.__dict__ or "_layers" in other.__dict__
+        rows = ours.shape[0] + theirs.shape[0]
+        if known or self._means is None or self._means != other._means or rows > TOGETHER:
+            return
+        means = self._means(concatenated([ours, theirs]))
+        self._layers = [*self._given, means[: ours.shape[0], :]]
+        other._layers = [*other._given, means[ours.shape[0] :, :]]
 
     def onto_less(self, other: Statistics, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
         few = sum(math.prod(self._layers[layer].shape) for layer in (source, target)) < FEW

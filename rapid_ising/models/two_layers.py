@@ -77,9 +77,10 @@ class TwoLayerModel(Model):
 
     def statistics(self, chains: Floats, divisor: int | None = None) -> SampleStatistics:  # noqa: D102
         states = self._here(chains)
-        return SampleStatistics(
-            [states], divisor, means=lambda: self.layer_fields(states.shape[0])[0].means(states)
-        )
+        return SampleStatistics([states], divisor, means=self._hidden_means)
+
+    def _hidden_means(self, states: Floats) -> Floats:
+        return self.layer_fields(states.shape[0])[0].means(states)
 
     def posterior(self, visible: Floats, rng: np.random.Generator) -> Floats:  # noqa: D102
         return visible

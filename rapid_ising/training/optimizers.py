@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from rapid_ising.arrays import Place, is_numpy, namespace, to_numpy, zeros_like
+from rapid_ising.couplings import row_blocks
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.training.parts import as_part
 from rapid_ising.training.schedules import Constant, Schedule
@@ -18,6 +19,8 @@ from rapid_ising.typing import Floats
 from rapid_ising.validation import finite
 
 Arrays = dict[str, Floats]
+PART = 2**15
+"""Entries that are moved at a time."""
 
 
 class Optimizer(ABC):
@@ -94,8 +97,6 @@ class SGD(Optimizer):
     schedule: Schedule = dataclasses.field(default_factory=Constant)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     _velocity: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
-    _moves: Arrays = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
-    """Room for the last step of each parameter, since making room costs as much as the step."""
 
     def __post_init__(self) -> None:
         self._check()
@@ -103,7 +104,7 @@ class SGD(Optimizer):
         finite("decay", self.decay, minimum=0)
 
     def start(self) -> None:  # noqa: D102
-        self._velocity, self._moves = {}, {}
+        self._velocity = {}
 
     def step(self, parameters: Arrays, gradient: Arrays, rate: float) -> None:  # noqa: D102
         for name, slope in gradient.items():
@@ -119,10 +120,10 @@ class SGD(Optimizer):
             if not is_numpy(theta):
                 theta += factor * slope
                 continue
-            move = self._moves.get(name)
-            if move is None or move.shape != theta.shape or move.dtype != theta.dtype:
-                move = self._moves[name] = np.empty_like(theta)
-            theta += np.multiply(slope, theta.dtype.type(factor), out=move)
+            # In parts that stay in the cache from the product to the sum.
+            scaled = theta.dtype.type(factor)
+            for part in row_blocks(len(theta), max(1, PART * len(theta) // max(1, theta.size))):
+                theta[part] += scaled * slope[part]
 
     def state(self) -> Arrays:  # noqa: D102
         return {f"velocity.{name}": np.array(to_numpy(array)) for name, array in self._velocity.items()}

@@ -37,7 +37,7 @@ from rapid_ising.training.progress import held_out
 from rapid_ising.training.recipes import LastBatch, Recipe, as_recipe
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.training.update import updating
-from rapid_ising.typing import States
+from rapid_ising.typing import Floats, Indices, States
 from rapid_ising.validation import TRAINING, Seed, finite, generator, positive_integer, rectangular, spins
 
 log = logger(__name__)
@@ -189,8 +189,6 @@ def train(
                 "least as many"
             )
     visible = model.place.put(images.astype(model.dtype))
-    # On the processor rows stay bytes, a quarter of the memory that a batch is fetched from.
-    stored = images if model.place.is_numpy else visible
     steps.start()
     untouched = {name: array.copy() for name, array in model.numpy_parameters().items()}, model.temperature
     try:
@@ -222,6 +220,11 @@ def train(
     goes_on = f", from epoch {run.epochs + 1}" if run.epochs else ""
     log.info("training %s on %d rows, %d epochs%s: %s", model.name, len(images), total, goes_on, phase)
     last = Snapshot.take(run, steps, phase, rng)
+
+    def batch_of(chosen: Indices) -> Floats:
+        """Return rows of the data; from bytes where that is possible, a quarter of the memory to read."""
+        return images[chosen].astype(model.dtype) if model.place.is_numpy else rows(visible, chosen)
+
     update = updating(model, phase, steps, size, about_means, rng)
     nominal = min(size, len(images)) if division == "nominal" else None
     saved = run.epochs
@@ -236,9 +239,7 @@ def train(
                 # An overflow is raised after the step, with what to do about it.
                 with np.errstate(over="ignore", invalid="ignore"):
                     for start in range(0, len(images), size):
-                        batch = rows(stored, order[start : start + size])
-                        if batch.dtype == np.int8:
-                            batch = batch.astype(model.dtype)
+                        batch = batch_of(order[start : start + size])
                         if steps.schedule.by_update:
                             rate = steps.rate(epoch + start / len(images))
                         update(batch, nominal, rate)
