@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from rapid_ising import Capabilities, IsingModel, LocalBackend, Request, anneal
+from rapid_ising import Capabilities, IsingModel, Request, anneal
 from rapid_ising.typing import Floats, Reals, States
-from rapid_ising.validation import finite, positive_integer
-from rapid_ising_backends.simulated_annealing import SimulatedAnnealing
+from rapid_ising_backends.cooling import Cooled, random_states
 
 PROBES = 128
 """Random states that the sizes of local fields are told from."""
@@ -27,7 +26,7 @@ PRECISE = 2.0**20
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Annealing(LocalBackend):
+class Annealing(Cooled):
     r"""Simulated annealing, each read cooled by heat-bath sweeps to the asked beta and held there.
 
     The schedule rises linearly from 0 to beta in the first 1 - ``hold`` of the sweeps and stays at beta for
@@ -60,24 +59,13 @@ class Annealing(LocalBackend):
     name: ClassVar[str] = "annealing"
     capabilities = Capabilities(initial_states=True)
 
-    num_sweeps: int = 1000
-    hold: float = 0.2
-
-    def __post_init__(self) -> None:
-        positive_integer("num_sweeps", self.num_sweeps)
-        finite("hold", self.hold, minimum=0, maximum=1)
-
-    def for_refresh(self, sweeps: int) -> Self:
-        """Return this annealer with ``sweeps`` sweeps, all at the asked beta when the start is given."""
-        return dataclasses.replace(self, num_sweeps=sweeps)
-
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
         rng, model, start = request.rng, request.model, request.initial_states
         refresh = start is not None
         probes = random_states(rng, PROBES, model.num_variables)
         sizes = np.sqrt(np.square(model.local_fields(probes), dtype=np.float64).mean(axis=0))
         if math.isfinite(request.beta):
-            betas = SimulatedAnnealing(self.num_sweeps, self.hold).schedule(request.beta, refresh)
+            betas = self.schedule(request.beta, refresh)
         else:
             betas = search_schedule(model, sizes, self.num_sweeps, refresh, rng)
         last = betas[np.isfinite(betas)].max(initial=0.0)
@@ -94,11 +82,6 @@ class Annealing(LocalBackend):
             "dtype": str(model.dtype),
         }
         return states, facts
-
-
-def random_states(rng: np.random.Generator, *shape: int) -> States:
-    """Return states of even spins."""
-    return (2 * rng.integers(2, size=shape, dtype=np.int8) - 1).astype(np.int8)
 
 
 def search_schedule(

@@ -16,7 +16,7 @@ from rapid_ising import Capabilities, IsingModel, LocalBackend, Request
 from rapid_ising.errors import InvalidParameterError
 from rapid_ising.typing import Floats, States
 from rapid_ising.validation import finite, positive_integer
-from rapid_ising_backends.simulated_annealing import SimulatedAnnealing, ground_state_schedule
+from rapid_ising_backends.cooling import ground_state_schedule, held_schedule
 
 
 @final
@@ -94,7 +94,7 @@ class OpenJij(LocalBackend):
 
     def _sa(self, request: Request, graph: Any) -> tuple[Callable[[], Floats], dict[str, Any]]:
         if math.isfinite(request.beta):
-            betas = SimulatedAnnealing(self.num_sweeps, self.hold).schedule(request.beta, refresh=False)
+            betas = held_schedule(request.beta, self.num_sweeps, self.hold)
         else:
             betas = ground_state_schedule(request.model, self.num_sweeps, refresh=False)
         rising, sweeps = np.unique(betas, return_counts=True)

@@ -20,7 +20,7 @@ from rapid_ising import (
 )
 from rapid_ising.typing import Reals, States
 from rapid_ising.validation import positive_integer
-from rapid_ising_backends.simulated_annealing import ground_state_schedule
+from rapid_ising_backends.cooling import ground_state_schedule, random_states
 
 RELAXATION = 20
 """Sweeps at beta = infinity of reads that were asked as ground states."""
@@ -105,11 +105,6 @@ def ladder(model: IsingModel, beta: float, rungs: int) -> Reals:
         return np.unique(np.linspace(beta if rungs == 1 else 0.0, beta, rungs))
     rising = np.unique(ground_state_schedule(model, rungs + 1, refresh=False))
     return rising[:-1] if len(rising) > 1 else rising
-
-
-def random_states(rng: np.random.Generator, *shape: int) -> States:
-    """Return spins of either sign alike."""
-    return (2 * rng.integers(2, size=shape) - 1).astype(np.int8)
 
 
 def sweep(request: Request) -> tempering.Step:

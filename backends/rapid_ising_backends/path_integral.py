@@ -7,13 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-import numpy as np
 from dwave.samplers import PathIntegralAnnealingSampler
 
 from rapid_ising import Capabilities, LocalBackend, Request, noted_interrupts
 from rapid_ising.typing import States
 from rapid_ising.validation import finite, positive_integer
-from rapid_ising_backends.simulated_annealing import SimulatedAnnealing, ground_state_schedule
+from rapid_ising_backends.cooling import ground_state_schedule, held_schedule, random_states
 
 
 @final
@@ -61,14 +60,13 @@ class PathIntegral(LocalBackend):
         finite("transverse_field", self.transverse_field, minimum=0)
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
-        annealer = SimulatedAnnealing(self.num_sweeps, self.hold)
-        rising = annealer.schedule(1.0, refresh=False)
+        rising = held_schedule(1.0, self.num_sweeps, self.hold)
         if math.isfinite(request.beta):
             betas = request.beta * rising
         else:
             betas = ground_state_schedule(request.model, self.num_sweeps, refresh=False)
         rng, n = request.rng, request.model.num_variables
-        start = (2 * rng.integers(2, size=(request.num_reads, n)) - 1).astype(np.int8)
+        start = random_states(rng, request.num_reads, n)
         with noted_interrupts() as noted:
             sampler = PathIntegralAnnealingSampler()  # type: ignore[no-untyped-call]
             answer = sampler.sample(

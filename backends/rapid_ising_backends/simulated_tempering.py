@@ -12,7 +12,8 @@ from rapid_ising import Capabilities, LocalBackend, Request, tempering
 from rapid_ising.errors import BackendError
 from rapid_ising.typing import States
 from rapid_ising.validation import positive_integer
-from rapid_ising_backends.parallel_tempering import ladder, random_states, settled, sweep
+from rapid_ising_backends.cooling import random_states
+from rapid_ising_backends.parallel_tempering import ladder, settled, sweep
 
 PATIENCE = 30
 """How many times the steps that flat weights would need are taken before reads are given up."""

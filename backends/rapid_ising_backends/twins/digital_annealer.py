@@ -13,7 +13,7 @@ from rapid_ising import Capabilities, LocalBackend, Request
 from rapid_ising.kernels.compile import compiled
 from rapid_ising.typing import Reals, States
 from rapid_ising.validation import finite, positive_integer
-from rapid_ising_backends.simulated_annealing import ground_state_schedule
+from rapid_ising_backends.cooling import ground_state_schedule
 
 Whole = npt.NDArray[np.int64]
 BLOCK = 10**8
