@@ -93,7 +93,10 @@ def main() -> None:
     rows.sort(key=lambda row: (row.line == "-", row.line.zfill(4)))
     print(table.text(rows))
     if given.page:
-        given.page.write_text(table.page(rows), encoding="utf-8")
+        # What is written by hand stands below the table and stays.
+        before = given.page.read_text(encoding="utf-8") if given.page.exists() else ""
+        _, heading, below = before.partition("\n## ")
+        given.page.write_text(table.page(rows) + heading + below, encoding="utf-8")
     sys.exit(failed)
 
 

@@ -141,13 +141,13 @@ class SampleStatistics(Statistics):
     def correlations_less(self, other: Statistics, rows: int, columns: int) -> Floats:  # noqa: D102
         if not isinstance(other, SampleStatistics):
             return super().correlations_less(other, rows, columns)
+        self._meet(other)
         # One product over the rows of both phases, in which those of the other count negative.
         rows_of_both, columns_of_both = self._both(other, rows, columns)
         return product(rows_of_both.T, columns_of_both)
 
     def _both(self, other: SampleStatistics, source: int, target: int) -> tuple[Floats, Floats]:
         """Return two layers of the rows of both phases, the first layer by the share of each row."""
-        self._meet(other)
         count = self._layers[source].shape[0]
         scaled = concatenated([self._weighted(source), other._weighted(source)])
         scaled[:count, :] *= self._share
@@ -166,8 +166,10 @@ class SampleStatistics(Statistics):
         other._layers = [*other._given, means[ours.shape[0] :, :]]
 
     def onto_less(self, other: Statistics, patterns: Floats, source: int, target: int) -> Floats:  # noqa: D102
-        few = sum(math.prod(self._layers[layer].shape) for layer in (source, target)) < FEW
-        if not few or source == target or not isinstance(other, SampleStatistics):
+        if source == target or not isinstance(other, SampleStatistics):
+            return super().onto_less(other, patterns, source, target)
+        self._meet(other)
+        if sum(math.prod(self._layers[layer].shape) for layer in (source, target)) >= FEW:
             return super().onto_less(other, patterns, source, target)
         sources, targets = self._both(other, source, target)
         return product(product(patterns, sources.T), targets)
