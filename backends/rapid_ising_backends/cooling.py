@@ -37,7 +37,7 @@ class Cooled(LocalBackend):
 
 def random_states(rng: np.random.Generator, *shape: int) -> States:
     """Return states of even spins."""
-    return (2 * rng.integers(2, size=shape, dtype=np.int8) - 1).astype(np.int8)
+    return (2 * rng.integers(2, size=shape) - 1).astype(np.int8)
 
 
 def held_schedule(beta: float, num_sweeps: int, hold: float) -> Reals:
