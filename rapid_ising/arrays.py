@@ -21,6 +21,8 @@ from rapid_ising.errors import InvalidParameterError, MissingDependencyError
 from rapid_ising.typing import Floats, Indices
 
 OF_NUMPY = np.ndarray, np.generic
+# NumPy 2 follows the standard by itself; array-api-compat's copy of it takes longer to import than NumPy.
+FUNCTIONS: Any = np if hasattr(np, "concat") else array_api_compat.array_namespace(np.empty(0))
 
 
 def namespace(array: Any) -> Any:
@@ -29,8 +31,7 @@ def namespace(array: Any) -> Any:
     >>> namespace(np.ones(2)).concat([np.ones(1), np.zeros(1)])
     array([1., 0.])
     """
-    # NumPy follows the standard by itself; array-api-compat's copy of it takes longer to import than NumPy.
-    return np if isinstance(array, OF_NUMPY) else array_api_compat.array_namespace(array)
+    return FUNCTIONS if isinstance(array, OF_NUMPY) else array_api_compat.array_namespace(array)
 
 
 def is_numpy(array: Any) -> bool:
