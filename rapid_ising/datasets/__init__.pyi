@@ -1,0 +1,12 @@
+from .arrays import from_array as from_array
+from .bars_stripes import bars_and_stripes as bars_and_stripes
+from .bars_stripes import stripes as stripes
+from .catalogue import load as load
+from .dataset import Dataset as Dataset
+from .idx import idx_images as idx_images
+from .idx import idx_labels as idx_labels
+from .mnist_files import fashion_mnist as fashion_mnist
+from .mnist_files import from_idx as from_idx
+from .mnist_files import mnist as mnist
+from .scikit_learn import digits as digits
+from .scikit_learn import openml as openml
