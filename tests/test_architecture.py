@@ -123,6 +123,13 @@ class TestDirection:
         packages = loaded("import rapid_ising") - loaded("pass")
         assert packages - sys.stdlib_module_names == {"rapid_ising", "lazy_loader"}
 
+    def test_public_names_are_not_hidden_by_files_of_the_same_name(self) -> None:
+        """A function ``overlaps`` in overlaps.py: Python itself would put the file where the function was."""
+        for package in (rapid_ising.evaluation, rapid_ising.datasets):
+            for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+                importlib.import_module(info.name)
+            assert [name for name in package.__all__ if inspect.ismodule(getattr(package, name))] == []
+
     @pytest.mark.parametrize("use", ["rapid_ising.available_backends()", "from rapid_ising import *"])
     def test_its_names_load_no_machine_and_no_slow_package(self, use: str) -> None:
         assert loaded(f"import rapid_ising; {use}") & LATE == set()
