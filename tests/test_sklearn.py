@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from brute_force import all_states, energy_table, indices, joint
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -32,9 +34,12 @@ from rapid_ising.errors import (
 from rapid_ising.models import MODELS
 from rapid_ising.sklearn import BoltzmannMachine, RapidRBM
 from rapid_ising.sklearn.base import BoltzmannEstimator
+from rapid_ising.training.recipes import as_recipe
 
 BITS = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]])
 SPINS = 2 * BITS - 1
+TRAIN = sys.modules["rapid_ising.training.train"]
+"""The module, which the function hides."""
 KNOWN = np.array([True, True, False, False])
 
 CHECKED = [
@@ -84,6 +89,11 @@ def assert_same_parameters(one: ri.Model, other: ri.Model) -> None:
     assert one.parameters.keys() == other.parameters.keys()
     for name, array in one.parameters.items():
         assert_array_equal(array, other.parameters[name])
+
+
+def interrupt(*_: object) -> None:
+    """What Ctrl-C does, wherever this is put."""
+    raise KeyboardInterrupt
 
 
 class TestValues:
@@ -174,6 +184,29 @@ class TestAgainstEnumeration:
             flipped[:, pixel] *= -1
             expected += np.log(law / (law + law[indices(flipped)]))
         assert_allclose(estimator.score_samples(states), expected, rtol=1e-6)
+
+    @each
+    def test_a_model_fitted_warm_is_asked_at_the_temperature_of_its_fit(self, make: Make) -> None:
+        warm = dataclasses.replace(as_recipe("default", ri.RBM(4, 3)), temperature=8.0, centred=False)
+        estimator, reads = strengthened(make(recipe=warm, epochs=1, likelihood="exact").fit(SPINS)), 4000
+        assert estimator.model_.temperature == 8
+        law = np.exp(-energy_table(estimator.model_) / 8)
+        law /= law.sum()
+        visible, states = law.sum(axis=1), all_states(4)
+        assert_allclose(estimator.score_samples(states), np.log(visible), rtol=1e-6)
+        shares = np.bincount(indices(estimator.sample(reads, backend="exact", random_state=1)), minlength=16)
+        # As in the test of samples.
+        error = 0.5 * np.sqrt(visible * (1 - visible) / reads).sum()
+        bound = error + math.sqrt(math.log(1e6) / (2 * reads))
+        assert 0.5 * np.abs(shares / reads - visible).sum() < bound
+        of_model = joint(estimator.model_).sum(axis=1)
+        assert 0.5 * np.abs(of_model - visible).sum() > 2 * bound
+        # The same law, kept warm.
+        features = estimator.transform(states)
+        estimator.model_.rescale(1 / 8)
+        assert_allclose(estimator.transform(states), features, rtol=1e-5)
+        estimator.model_.temperature = 8.0
+        assert not np.allclose(estimator.transform(states), features, rtol=0.1)
 
     @pytest.mark.parametrize("n_patterns", [2, None])
     def test_features_of_an_rbm_are_means_of_hidden_spins(self, n_patterns: int | None) -> None:
@@ -272,6 +305,40 @@ class TestTraining:
         energies = energy_table(solver.model_)[:, 0]
         assert energies[indices(solver.sample(1))[0]] == pytest.approx(energies.min())
         assert len(solver.sample(30, backend="exact")) == 30
+
+    @each
+    def test_a_fit_that_fails_or_is_interrupted_leaves_the_estimator_as_it_was(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new, fitted = make(epochs=1), make(epochs=1).fit(BITS)
+        before = dict(vars(fitted))
+        arrays = {name: array.copy() for name, array in fitted.model_.parameters.items()}
+
+        def refused(estimator: BoltzmannEstimator, expected: type[BaseException], data: Any) -> None:
+            for train in (estimator.fit, estimator.partial_fit):
+                with pytest.raises(expected):
+                    train(data)
+
+        for estimator in (new, fitted):
+            estimator.set_params(batch_size=0)
+            refused(estimator, InvalidParameterError, SPINS[:, :3] if estimator is new else BITS)
+            estimator.set_params(batch_size=None)
+        with monkeypatch.context() as patched:
+            patched.setattr(TRAIN, "_check_finite", interrupt)
+            refused(new, KeyboardInterrupt, BITS)
+            refused(fitted, KeyboardInterrupt, BITS)
+        assert vars(new).keys() == new.get_params().keys()
+        assert vars(fitted).keys() == before.keys()
+        assert all(vars(fitted)[name] is value for name, value in before.items())
+        for name, array in arrays.items():
+            assert_array_equal(fitted.model_.parameters[name], array)
+        with pytest.raises(NotFittedError):
+            new.sample()
+
+    def test_ctrl_c_ends_a_search(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(TRAIN, "_check_finite", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            GridSearchCV(RapidRBM(3, epochs=1), {"n_hidden": [2, 3]}, cv=2).fit(BITS)
 
     def test_a_graph_that_does_not_fit_the_data(self) -> None:
         with pytest.raises(InvalidParameterError, match=r"5 nodes where 4 features and 0 hidden.*n_hidden=1"):

@@ -54,6 +54,10 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     Data are 0 and 1, or -1 and +1; the machine is one of spins either way, the same for the same data. What
     comes out is in the values that came in: samples, reconstructions, and features, which are means.
+
+    Features, samples and scores are of the law that was fitted, that of ``model_`` at beta = 1 / T, T being
+    its ``temperature``: 1, unless a recipe fits a model warm that is kept cold. A ``fit`` that fails, or is
+    interrupted, leaves the estimator as it was.
     """
 
     recipe: str | Recipe
@@ -89,24 +93,31 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             Before any work, if data or a parameter are wrong.
         DivergenceError, BackendError
             As ``rapid_ising.train``.
+        KeyboardInterrupt
+            After Ctrl-C.
         """
-        return self._train(self._begin(X), self.epochs)
+        new = copy.copy(self)
+        return self._become(new._train(new._begin(X), self.epochs))
 
     def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Train for one epoch on the rows of X, from where the model stands, or on a new one at first.
 
         The learning rate stays at its first value. Chains, and what the optimizer remembers, begin anew with
-        each call: a few hundred rows a call are better than a few.
+        each call: a few hundred rows a call are better than a few. Raises as ``fit``.
         """
-        rows = self._rows(X) if hasattr(self, "model_") else self._begin(X)
-        steady = copy.copy(as_recipe(self.recipe, self.model_).optimizer)
+        new = copy.copy(self)
+        rows = new._rows(X) if hasattr(new, "model_") else new._begin(X)
+        steady = copy.copy(as_recipe(self.recipe, new.model_).optimizer)
         steady.schedule = Constant()
-        return self._train(rows, 1, steady)
+        return self._become(new._train(rows, 1, steady))
 
     def transform(self, X: npt.ArrayLike) -> Reals:
-        """Return the features of rows, shape (n, n_features_out): means, in the values of the data."""
+        """Return the features of rows, shape (n, n_features_out): means, in the values of the data.
+
+        They are means of the law that was fitted, at beta = 1 / ``model_.temperature``.
+        """
         rows = self._rows(X)
-        return from_means(self._means(_in_double(self.model_), rows), self.data_values_)
+        return from_means(self._means(_as_fitted(self.model_), rows), self.data_values_)
 
     def sample(
         self,
@@ -115,7 +126,9 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         backend: str | Backend | Sampler | None = None,
         random_state: RandomState = None,
     ) -> npt.NDArray[Any]:
-        """Draw rows from the model, in the values of the data.
+        """Draw rows from the law that was fitted, in the values of the data.
+
+        That is P(v) of ``model_`` at beta = 1 / ``model_.temperature``.
 
         Parameters
         ----------
@@ -129,7 +142,8 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         check_is_fitted(self)
         machine = self.backend if backend is None else backend
-        drawn = self.model_.sample(n_samples, backend=machine, seed=self._generator(random_state))
+        rng, beta = self._generator(random_state), 1 / self.model_.temperature
+        drawn = self.model_.sample(n_samples, backend=machine, beta=beta, seed=rng)
         return from_spins(drawn, self.data_values_)
 
     def reconstruct(
@@ -151,7 +165,8 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         known
             True where a feature is known, shape (V,).
         beta
-            The inverse temperature: infinity for the likely completion, 1 for one drawn from the model.
+            The inverse temperature of ``model_``: infinity for the likely completion, 1 /
+            ``model_.temperature`` for one drawn from the law that was fitted.
         steps
             Gibbs steps from the known features, which are kept.
         backend
@@ -173,7 +188,8 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         r"""Return the score of each row in nats, shape (n,), by the parameter ``likelihood``.
 
         "pseudo" is :math:`\sum_i \log p(v_i | v_{-i})`, for models of any size whose hidden spins are not
-        coupled; "exact" is :math:`\log p(v)`, by enumeration.
+        coupled; "exact" is :math:`\log p(v)`, by enumeration. p is the law that was fitted, that of
+        ``model_`` at beta = 1 / ``model_.temperature``.
 
         Raises
         ------
@@ -181,7 +197,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             If what has to be enumerated is too large.
         """
         rows = self._rows(X)
-        return self._measure()(_in_double(self.model_), rows)
+        return self._measure()(_as_fitted(self.model_), rows)
 
     def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """Return the mean of ``score_samples``, the larger the better; ``y`` is not looked at."""
@@ -214,6 +230,14 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             seed=self.random_state_,
             progress=bool(self.verbose),
         )
+        if self.run_.stopped == "interrupted":
+            # As elsewhere in scikit-learn: a pipeline or a search must not go on with it.
+            raise KeyboardInterrupt
+        return self
+
+    def _become(self, trained: Self) -> Self:
+        """Take over everything that a copy of this estimator, trained to the end, holds."""
+        self.__dict__ = trained.__dict__
         return self
 
     def _measure(self) -> Callable[[Model, States], Reals]:
@@ -244,8 +268,12 @@ def _new_generator(random_state: RandomState) -> np.random.Generator:
     return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
 
 
-def _in_double(model: Model) -> Model:
-    """Return the model in float64, so that a row has the same numbers alone and among others."""
+def _as_fitted(model: Model) -> Model:
+    """Return the law that was fitted as that of a model at beta = 1.
+
+    In float64, so that a row has the same numbers alone and among others.
+    """
     twin: Model = MODELS[model.name](**{**model.config(), "dtype": "float64"})
     twin.set_parameters(model.numpy_parameters())
+    twin.rescale(1 / model.temperature)
     return twin

@@ -32,7 +32,8 @@ class BoltzmannMachine(BoltzmannEstimator):
     <s_i> = tanh(b_i + sum_j J_ij s_j). With hidden spins they are the means m_a of these given the row v, in
     mean field: m_a = tanh(b_a + sum_i J_ai v_i + sum_c J_ac m_c), set in turn in 20 sweeps from m = 0. It is
     exact where no two hidden spins are coupled. Salakhutdinov and Hinton, "Deep Boltzmann Machines", AISTATS
-    (2009), has it for layers.
+    (2009), has it for layers. J and b are here those of ``model_`` over the temperature of the fit,
+    ``model_.temperature``, which is 1 unless the recipe has another.
 
     Parameters
     ----------

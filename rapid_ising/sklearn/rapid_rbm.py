@@ -23,8 +23,9 @@ class RapidRBM(BoltzmannEstimator):
     .. math:: E(v, h) = -\sum_{ai} W_{ai} h_a v_i - \sum_i b_i v_i - \sum_a c_a h_a, \quad
               W_{ai} = \frac{1}{\sqrt K} \sum_k \xi^k_a \xi^k_i
 
-    of spins -1 and +1. Its features are the means of the hidden spins given a row, <h_a> = tanh(c_a +
-    sum_i W_ai v_i); for data of 0 and 1 they are the probabilities (1 + <h_a>) / 2. Eq. 1 of
+    of spins -1 and +1. Its features are the means of the hidden spins given a row, <h_a> = tanh((c_a +
+    sum_i W_ai v_i) / T); for data of 0 and 1 they are the probabilities (1 + <h_a>) / 2. T is the temperature
+    of the fit, ``model_.temperature``: 1, unless a recipe fits the model warm and keeps it cold. Eq. 1 of
     arXiv:1910.01592, with biases of their own (see ``rapid_ising.PatternRBM``).
 
     Parameters
