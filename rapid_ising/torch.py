@@ -10,7 +10,12 @@ from dimod.core.sampler import Sampler
 
 from rapid_ising.arrays import to_numpy
 from rapid_ising.backend import Backend
-from rapid_ising.errors import InvalidDataError, InvalidParameterError, MissingDependencyError
+from rapid_ising.errors import (
+    DivergenceError,
+    InvalidDataError,
+    InvalidParameterError,
+    MissingDependencyError,
+)
 from rapid_ising.models import Model
 from rapid_ising.training import negative_phase as phases
 from rapid_ising.validation import Seed, generator, spins
@@ -42,8 +47,8 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
     Parameters
     ----------
     model
-        The machine: any model of this library. Its numbers are those that the module starts with; ``model``
-        gives it with the present ones.
+        The machine: any model of this library, of which the module makes a copy to start with. The property
+        ``model`` gives that copy with the present numbers; the one given here stays as it is.
     backend
         Where low-energy samples come from: a name, a Backend or any ``dimod.Sampler``. The stages that the
         model needs on it are put around it, so that its ranges, its graph and its temperature are dealt with,
@@ -87,7 +92,7 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
                 "give either negative_phase or a backend and its num_reads: backend=X is "
                 "negative_phase=BackendSamples(X)"
             )
-        self._model = model
+        self._model = copy.deepcopy(model)
         self._phase = (
             phases.BackendSamples("gibbs" if backend is None else backend, num_reads=num_reads)
             if negative_phase is None
@@ -102,8 +107,21 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
 
     @property
     def model(self) -> Model:
-        """The machine that was given, with the present numbers of the parameters."""
-        self._model.set_parameters({name: getattr(self, name).detach() for name in self._model.parameters})
+        """The module's copy of the machine, with the present numbers of the parameters.
+
+        Raises
+        ------
+        DivergenceError
+            If one is no longer finite, and so from ``forward`` and ``sample`` too.
+        """
+        present = {name: getattr(self, name).detach() for name in self._model.parameters}
+        for name, values in present.items():
+            if not bool(torch.isfinite(values).all()):
+                raise DivergenceError(
+                    f"{name} of the prior is no longer finite: lower the learning rate, and begin "
+                    "again from parameters that are finite"
+                )
+        self._model.set_parameters(present)
         return self._model
 
     def forward(self, visible: torch.Tensor) -> torch.Tensor:
@@ -112,13 +130,16 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
         Parameters
         ----------
         visible
-            Spins -1 and +1, shape (n, V); or values between, of relaxed spins, for a model whose hidden spins
-            are independent given these.
+            Spins -1 and +1, shape (n, V) or one row (V,); or values between, of relaxed spins, for a model
+            whose hidden spins are independent given these. Rows of 0 and 1 are refused, but values strictly
+            between these are taken for relaxed spins: from 0 to 1 scale them by 2 v - 1.
 
         Raises
         ------
         InvalidDataError
             If they are no such rows.
+        DivergenceError
+            If a parameter is no longer finite.
         """
         model = self.model
         rows = self._checked(visible)
@@ -136,7 +157,7 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
             problem = model.problem()
             states = to_numpy(positive.rows())
             fields = problem.couplings.dot(states) + problem.fields
-            slope = _like(fields[:, : model.n_visible], visible) / len(visible)
+            slope = _like(fields[:, : model.n_visible], visible) / len(states)
             # A difference that is 0: the value stays that of the energies.
             total = total + ((visible - visible.detach()) * slope).sum()
         return total
@@ -155,13 +176,15 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
         model = self._model
         if not isinstance(visible, torch.Tensor):
             raise InvalidDataError(f"visible must be a torch.Tensor, not a {type(visible).__name__}")
-        values = visible.detach().cpu().to(torch.float64).numpy()
-        if not len(values):
+        given = visible.detach().cpu().to(torch.float64)
+        given = given[None] if given.ndim == 1 else given
+        if given.ndim and not len(given):
             raise InvalidDataError("visible has no rows: give one or more")
+        values = given.numpy()
         alone = len(model.layers) == 2 or not model.n_hidden
         fits = values.shape[1:] == (model.n_visible,) and bool((np.abs(values) <= 1).all())
         if not (alone and fits) or np.isin(values, (0, 1)).all():
-            values = spins("visible", values, model.n_visible)
+            values = spins("visible", given, model.n_visible)
         return model.place.put(values.astype(model.dtype))
 
 

@@ -6,6 +6,7 @@ import math
 import numbers
 from typing import Any
 
+import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
@@ -101,7 +102,7 @@ def spins(name: str, values: Any, width: int | None = None) -> npt.NDArray[np.in
         raise InvalidDataError(f"{name} has a value that is not finite at row {row}, column {column}")
     wrong = (array != 1) & (array != -1)
     if array.dtype == bool or wrong.any():
-        hint = _cure(name, array)
+        hint = _cure(name, array, array_api_compat.is_torch_array(values))
         row, column = np.argwhere(wrong)[0] if wrong.any() else (0, 0)
         raise InvalidDataError(
             f"{name} must hold spins, -1 or +1, not {array[row, column]!s} (row {row}, column {column}){hint}"
@@ -109,12 +110,17 @@ def spins(name: str, values: Any, width: int | None = None) -> npt.NDArray[np.in
     return np.ascontiguousarray(array, dtype=np.int8)
 
 
-def _cure(name: str, array: npt.NDArray[Any]) -> str:
-    """Return what makes spins of bits or of grey values, where they are such."""
+def _cure(name: str, array: npt.NDArray[Any], of_torch: bool) -> str:
+    """Return what makes spins of bits or of grey values, where they are such.
+
+    NumPy's functions take no tensor that has a gradient; the cure for tensors of bits lets it through.
+    """
     what = name if name.isidentifier() else "x"
     if array.dtype == bool or not ((array != 0) & (array != 1)).any():
-        return f"; these look like bits, 0 and 1: pass np.where({what}, 1, -1)"
+        cure = f"2.0 * {what} - 1" if of_torch else f"np.where({what}, 1, -1)"
+        return f"; these look like bits, 0 and 1: pass {cure}"
     if array.min() >= 0 and not 1 < array.max() < DIGITS:
         middle = f"{array.max() / 2:.3g}"
-        return f"; these look like grey values: pass np.where({what} > {middle}, 1, -1), or another threshold"
+        cure = f"{'torch' if of_torch else 'np'}.where({what} > {middle}, 1, -1)"
+        return f"; these look like grey values: pass {cure}, or another threshold"
     return ""

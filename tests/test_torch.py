@@ -12,7 +12,12 @@ import pytest
 import small_models
 
 import rapid_ising as ri
-from rapid_ising.errors import InvalidDataError, InvalidParameterError, MissingDependencyError
+from rapid_ising.errors import (
+    DivergenceError,
+    InvalidDataError,
+    InvalidParameterError,
+    MissingDependencyError,
+)
 from rapid_ising.machine.calibrated import Calibrated
 
 if not importlib.util.find_spec("torch"):
@@ -218,10 +223,69 @@ def test_precision_and_seed() -> None:
     assert rows.grad.dtype is torch.bfloat16
 
 
+@pytest.mark.parametrize("rows", [small_models.IMAGES[0], RELAXED[0]])
+def test_a_single_row_is_a_row(rows: Any) -> None:
+    row = torch.tensor(np.array(rows), dtype=torch.float64)
+    exact = truth(small_models.rbm(), row[None])
+    ours = found(NegativePhase(small_models.rbm(), negative_phase="exact"), row)
+    torch.testing.assert_close(ours["visible"], exact["visible"][0], rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(ours["weights"], exact["weights"], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bool, torch.uint8, torch.int64, torch.bfloat16])
+def test_the_cure_for_bits_works_for_tensors(kind: torch.dtype) -> None:
+    visible = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]]).to(kind)
+    if kind.is_floating_point:
+        visible.requires_grad_()
+    prior = NegativePhase(ri.RBM(4, 2, seed=0), "exact", seed=0)
+    with pytest.raises(InvalidDataError, match="look like bits") as error:
+        prior(visible)
+    cured = eval(str(error.value).rpartition("pass ")[2])
+    assert cured.tolist() == [[-1, 1, 1, -1], [1, 1, -1, -1]]
+    prior(cured).backward()
+    assert not kind.is_floating_point or visible.grad is not None
+
+
+def test_the_cure_for_grey_values_works_for_tensors() -> None:
+    visible = torch.tensor([[0.0, 16.0, 12.0, 3.0]], requires_grad=True)
+    prior = NegativePhase(ri.RBM(4, 2, seed=0), "exact", seed=0)
+    with pytest.raises(InvalidDataError, match="look like grey values") as error:
+        prior(visible)
+    cure = str(error.value).rpartition("pass ")[2].partition(", or another")[0]
+    assert eval(cure).tolist() == [[-1, 1, 1, -1]]
+    prior(eval(cure)).backward()
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+def test_modules_on_one_model_are_apart(make: Any) -> None:
+    model = make()
+    first, second = (NegativePhase(model, negative_phase="exact") for _ in range(2))
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.mul_(2)
+    trained, kept = first.model, second.model
+    for name, array in make().parameters.items():
+        np.testing.assert_array_equal(model.parameters[name], array)
+        np.testing.assert_array_equal(kept.parameters[name], array)
+        np.testing.assert_array_equal(trained.parameters[name], 2 * array)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_parameters_that_diverged_are_refused(wrong: float) -> None:
+    prior = NegativePhase(ri.RBM(4, 2, seed=0), "exact", seed=0)
+    with torch.no_grad():
+        prior.hidden_biases[1] = wrong
+    for asked in (lambda: prior(torch.ones((1, 4))), prior.sample, lambda: prior.model):
+        with pytest.raises(DivergenceError, match=r"hidden_biases .* no longer finite: lower the"):
+            asked()
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         (torch.zeros((0, 4)), "no rows"),
+        (torch.tensor(1.0), "one row a state .2 dimensions., not 0"),
+        (torch.ones((1, 2, 4)), "one row a state .2 dimensions., not 3"),
         (torch.ones((2, 3)), "rows of 3 values where 4 are needed"),
         (torch.tensor([[0.0, 1.0, 1.0, 0.0]]), "look like bits"),
         (torch.tensor([[0.5, 1.5, 1.0, 0.0]]), "not 0.5"),
