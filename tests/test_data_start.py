@@ -88,3 +88,17 @@ def test_the_default_recipe_with_free_biases_learns_images_with_means() -> None:
     up = data.test > 0
     independent = float((np.where(up, np.log(p), np.log(1 - p))).sum(axis=1).mean())
     assert likelihood > max(independent + 5, -20)
+
+
+@pytest.mark.parametrize(("hidden", "patterns"), [(100, 32), (100, 8), (50, 100)])
+def test_the_default_recipe_stays_in_bounds_where_images_are_copies_of_a_few(
+    hidden: int, patterns: int
+) -> None:
+    """Their covariance has one large eigenvalue after the other, along which weights move fastest."""
+    rng = np.random.default_rng(2)
+    originals = rng.integers(0, 2, (5, 144))
+    images = np.where(originals[rng.integers(0, 5, 300)] ^ (rng.random((300, 144)) < 0.03), 1, -1)
+    model = ri.PatternRBM(144, hidden, patterns, seed=2, biases="free")
+    ri.train(model, images, epochs=60, seed=2, progress=False)
+    independent = -144 * np.log(2)
+    assert ri.evaluation.pseudo_log_likelihood(model, images) > independent / 3

@@ -107,7 +107,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         new = copy.copy(self)
         rows = new._rows(X) if hasattr(new, "model_") else new._begin(X)
-        steady = copy.copy(as_recipe(self.recipe, new.model_).optimizer)
+        steady = copy.copy(as_recipe(self.recipe, new.model_, rows).optimizer)
         steady.schedule = Constant()
         return self._become(new._train(rows, 1, steady))
 

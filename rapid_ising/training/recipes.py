@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
+import numpy as np
+
+from rapid_ising.arrays import to_numpy
 from rapid_ising.models import Model, PatternModel, PatternRBM
 from rapid_ising.training.constraints import Clip, Constraint, Signs
 from rapid_ising.training.negative_phase import (
@@ -19,6 +21,7 @@ from rapid_ising.training.negative_phase import (
 from rapid_ising.training.optimizers import SGD, Adam, Optimizer
 from rapid_ising.training.parts import as_part
 from rapid_ising.training.schedules import Exponential, Linear
+from rapid_ising.typing import Floats, States
 
 LastBatch = Literal["own", "nominal"]
 
@@ -40,7 +43,7 @@ class Recipe:
     """At which temperature the model is fitted: at 1 it is this much colder than what was fitted."""
 
 
-def paper(model: Model) -> Recipe:
+def paper(model: Model, images: States | Floats | None = None) -> Recipe:
     """Return the settings of the authors' program for Fig. 1 of arXiv:1910.01592.
 
     For a machine with free weights, those of the paper's CD-10 baseline.
@@ -62,7 +65,7 @@ def paper(model: Model) -> Recipe:
     )
 
 
-def default(model: Model) -> Recipe:
+def default(model: Model, images: States | Floats | None = None) -> Recipe:
     r"""Return the best settings known.
 
     For patterns: 64 chains or more start at the patterns and run five Gibbs steps. A gradient G of W moves W
@@ -86,19 +89,26 @@ def default(model: Model) -> Recipe:
 
     With free biases, for many images whose pixels have means, such as photographs or digits: a hundred chains
     go on from update to update, one in a hundred starting anew at a pattern, and centred steps of the rate
-    1.6 / sqrt(V) fall to 0 over the training. Begin with ``start_from_data``.
+    min(1.6 / sqrt(V), 0.7 / (mu (lambda_h + lambda_v))) fall to 0 over the training. mu is the largest
+    eigenvalue of the covariance of the data, along which W moves fastest: about twice that rate, and the
+    weights run away. On MNIST's 784 pixels mu is 25; it is V / 5 where all images are copies of a few. Begin
+    with ``start_from_data``.
     """
+    if isinstance(model, PatternRBM):
+        k, v, h, square = model.n_patterns, model.n_visible, model.n_hidden, model.amplitude**2
+        largest = square * sum((math.sqrt(size / k) + 1) ** 2 for size in (v, h))
     if isinstance(model, PatternRBM) and model.bias_names:
+        rate = 1.6 / math.sqrt(v)
+        if images is not None:
+            rate = min(rate, 0.7 / (largest * max(_largest_variance(images), 1e-6)))
         return Recipe(
             negative_phase=PatternCorrelations(gibbs_steps=5, num_chains=100, restart=0.01),
-            optimizer=SGD(1.6 / math.sqrt(model.n_visible), schedule=Linear()),
+            optimizer=SGD(rate, schedule=Linear()),
             epochs=10,
             batch_size=100,
             centred=True,
         )
     if isinstance(model, PatternRBM):
-        k, v, h, square = model.n_patterns, model.n_visible, model.n_hidden, model.amplitude**2
-        largest = square * sum((math.sqrt(size / k) + 1) ** 2 for size in (v, h))
         return Recipe(
             negative_phase=PatternCorrelations(gibbs_steps=5, chains=max(1, -(-64 // k))),
             optimizer=SGD(
@@ -129,7 +139,7 @@ def default(model: Model) -> Recipe:
     )
 
 
-def recall(model: Model) -> Recipe:
+def recall(model: Model, images: States | Floats | None = None) -> Recipe:
     """Return settings for the best recall in a training whose number of epochs is known beforehand.
 
     As the default, with a rate that falls to 0 over the training, which averages the noise of few chains out:
@@ -137,7 +147,7 @@ def recall(model: Model) -> Recipe:
     from a pattern are geometric in number, eight on average. Such a training cannot be made longer later.
     For a model without patterns, or with free biases, the default.
     """
-    recipe = default(model)
+    recipe = default(model, images)
     if not isinstance(model, PatternRBM) or model.bias_names:
         return recipe
     assert isinstance(recipe.optimizer, SGD)
@@ -149,12 +159,13 @@ def recall(model: Model) -> Recipe:
     return dataclasses.replace(recipe, negative_phase=phase, optimizer=optimizer, batch_size=50)
 
 
-def likelihood(model: Model) -> Recipe:
+def likelihood(model: Model, images: States | Floats | None = None) -> Recipe:
     r"""Return settings for a model of high likelihood, of patterns or not: chains of their own, and Adam.
 
     On the 4 x 4 stripes a ``PatternRBM`` so comes near the exact gradient, where the default recipe recalls
     images better and explains them worse. Adam moves every entry of the patterns alike, so that the field on
-    a visible spin, a sum over H, moves by steps that grow with H: the rate is 0.005 sqrt(1000 / H).
+    a visible spin, a sum over H, moves by steps that grow with H: the rate is 0.005 sqrt(1000 / H). Its steps
+    are centred where weights are free; those of patterns with free biases run into their limits so.
     """
     hidden = math.sqrt(1000 / max(1, model.n_hidden)) if model.n_patterns else 1.0
     return Recipe(
@@ -163,11 +174,27 @@ def likelihood(model: Model) -> Recipe:
         epochs=300,
         batch_size=100,
         constraint=Clip() if model.n_patterns else None,
-        centred=bool(model.bias_names),
+        centred=bool(model.bias_names) and not model.n_patterns,
     )
 
 
-RECIPES: dict[str, Callable[[Model], Recipe]] = {
+def _largest_variance(images: States | Floats, rows: int = 1000) -> float:
+    """Return the largest eigenvalue of the covariance of images, estimated from so many of them."""
+    some = to_numpy(images[:: max(1, len(images) // rows)])[:rows].astype(np.float64)
+    centred = some - some.mean(axis=0)
+    if len(centred) > centred.shape[1]:
+        centred = centred.T
+    return float(np.linalg.eigvalsh(centred @ centred.T)[-1]) / len(some)
+
+
+class MakesRecipe(Protocol):
+    """A recipe for a model, and for the images that it is to be trained on, where they are known."""
+
+    def __call__(self, model: Model, images: States | Floats | None = None) -> Recipe:
+        """Return the settings."""
+
+
+RECIPES: dict[str, MakesRecipe] = {
     "default": default,
     "paper": paper,
     "recall": recall,
@@ -175,6 +202,7 @@ RECIPES: dict[str, Callable[[Model], Recipe]] = {
 }
 
 
-def as_recipe(recipe: str | Recipe, model: Model) -> Recipe:
+def as_recipe(recipe: str | Recipe, model: Model, images: States | Floats | None = None) -> Recipe:
     """Return a recipe from its name."""
-    return as_part("recipe", recipe, Recipe, {name: partial(make, model) for name, make in RECIPES.items()})
+    known = {name: partial(make, model, images) for name, make in RECIPES.items()}
+    return as_part("recipe", recipe, Recipe, known)

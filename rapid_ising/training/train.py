@@ -140,12 +140,12 @@ def train(
     (3, 'finished')
     """
     _check_callbacks(model, callbacks)
-    settings = as_recipe(recipe, model)
+    images = _training_rows(data, model)
+    settings = as_recipe(recipe, model, images)
     phase = _negative_phase(settings, negative_phase, backend)
     steps = as_optimizer(_or_recipe(optimizer, settings.optimizer), learning_rate)
     total = positive_integer("epochs", settings.epochs if epochs is None else epochs)
     steps.schedule = steps.schedule.over(total)
-    images = _training_rows(data, model)
     size = positive_integer("batch_size", settings.batch_size if batch_size is None else batch_size)
     held = as_constraint(_or_recipe(constraint, settings.constraint), model)
     division = settings.last_batch if last_batch is None else last_batch
@@ -353,5 +353,6 @@ def _check_finite(model: Model, epoch: int, rate: float) -> None:
     for name, array in model.parameters.items():
         if not all_finite(array):
             raise DivergenceError(
-                f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate"
+                f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate, "
+                f"as by learning_rate={rate / 4:.1g}"
             )
