@@ -319,5 +319,18 @@ def as_dimod_sampler(backend: Backend | Sampler | str, **defaults: Any) -> Sampl
 
 
 def unwrapped(sampler: Sampler) -> Backend | None:
-    """Return the Backend inside a sampler made by ``as_dimod_sampler``, else None."""
-    return sampler.backend if isinstance(sampler, BackendSampler) else None
+    """Return the Backend inside a sampler made by ``as_dimod_sampler``, else None.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the sampler has defaults: a Backend has none, and what was asked for would be lost in silence.
+    """
+    if not isinstance(sampler, BackendSampler):
+        return None
+    if sampler.defaults:
+        raise InvalidParameterError(
+            f"a backend has no defaults, and this sampler of {sampler.backend.name} has "
+            f"{', '.join(sampler.defaults)}: pass its .backend, and those to what draws the samples"
+        )
+    return sampler.backend

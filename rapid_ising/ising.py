@@ -233,6 +233,13 @@ class IsingModel:
     ) -> dimod.BinaryQuadraticModel:
         """Return the model as a BQM of ``vartype``, built from arrays.
 
+        Its variables are 0..N-1, or ``variables``.
+
+        Raises
+        ------
+        InvalidProblemError
+            If ``variables`` are not N labels, each another.
+
         Examples
         --------
         >>> IsingModel([1.0, 0.0], [[0, 2], [2, 0]]).to_bqm().quadratic
@@ -308,6 +315,11 @@ class IsingModel:
 
         Nodes are 0..N-1, or ``variables``, with their fields; edges are the couplings that are not zero.
 
+        Raises
+        ------
+        InvalidProblemError
+            If ``variables`` are not N labels, each another.
+
         Examples
         --------
         >>> graph = IsingModel([0.5, 0.0], [[0, -1], [-1, 0]]).to_graph("ab")
@@ -331,6 +343,9 @@ class IsingModel:
         labels: list[Hashable] = list(range(self.num_variables) if variables is None else variables)
         if len(labels) != self.num_variables:
             raise InvalidProblemError(f"{len(labels)} labels do not fit {self.num_variables} spins")
+        if variables is not None and len(set(labels)) < len(labels):
+            twice = next(label for place, label in enumerate(labels) if label in labels[:place])
+            raise InvalidProblemError(f"the label {twice!r} is given to several spins: give each its own")
         return labels
 
 

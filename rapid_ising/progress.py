@@ -2,7 +2,7 @@
 
 What takes long opens a ``Bar`` around its loop and counts its steps. Nothing is drawn in the first second,
 off the main thread, where standard error is no terminal, inside ``hide_progress`` or a bar that is not shown,
-and where RAPID_ISING_PROGRESS is 0. Bars inside a bar are lines below it.
+in a process forked inside a bar, and where RAPID_ISING_PROGRESS is 0. Bars inside a bar are lines below it.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ class _Screen:
         self._bars = 0
         self._handle: Any = None
         self._last = 0.0
+        self._process = os.getpid()
         if notebook:
             display = importlib.import_module("IPython.display").display
             self._handle = display({"text/plain": ""}, raw=True, display_id=True)
@@ -168,7 +169,11 @@ class _Screen:
         """Return the screen, opened where there is none, or None where nobody would see it."""
         if cls._open is None:
             cls._open = cls._opened(period)
-        return cls._open
+        return cls._open if cls._open is not None and cls._open._ours() else None
+
+    def _ours(self) -> bool:
+        """Return whether this process opened it: one that was forked since leaves it alone."""
+        return self._process == os.getpid()
 
     @classmethod
     def _opened(cls, period: float) -> _Screen | None:
@@ -187,11 +192,11 @@ class _Screen:
         progress = Progress(
             # The bar alone gives way where the line is too long for the terminal.
             BarColumn(),
-            TextColumn("{task.fields[count]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[left]}"),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
             speed_estimate_period=period,
         )
@@ -209,12 +214,16 @@ class _Screen:
 
     def show(self, task: TaskID, done: float, count: str, note: str) -> None:
         """Set the state of a bar; a terminal draws it by itself."""
+        if not self._ours():
+            return
         self._progress.update(task, completed=done, count=count, note=note)
         if self._handle is not None and time.monotonic() - self._last >= NOTEBOOK_PAUSE:
             self._write()
 
     def end(self, task: TaskID, *, keep: bool) -> None:
         """Take a bar away, and with the last one the screen."""
+        if not self._ours():
+            return
         self._bars -= 1
         if not keep:
             self._progress.remove_task(task)
@@ -224,7 +233,8 @@ class _Screen:
         if self._handle is not None:
             self._write()
         else:
-            self._progress.live.transient = not keep
+            # What is kept stays, whichever bar ends last.
+            self._progress.live.transient = not self._progress.tasks
             self._progress.stop()
 
     def _write(self) -> None:

@@ -74,6 +74,11 @@ def load_backend(name: str, **options: Any) -> Backend:
 def as_backend(backend: str | Backend | Sampler) -> Backend:
     """Return a Backend for a name, a Backend or any ``dimod.Sampler``.
 
+    Raises
+    ------
+    InvalidParameterError
+        If it is none of these, or a sampler that ``as_dimod_sampler`` made with defaults.
+
     Examples
     --------
     >>> as_backend("exact")

@@ -148,9 +148,12 @@ def test_a_graph_with_couplings_is_a_machine_and_back() -> None:
     couplings = dict(zip(graph.edges, (1.0, 0.0, -2.0, 0.5), strict=True))
     nx.set_edge_attributes(graph, couplings, "coupling")
     graph.nodes["c"]["field"] = -0.25
+    graph.graph["offset"] = 3.0
     model = ri.BoltzmannMachine.from_graph(graph, 3, dtype="float64")
     assert (model.n_visible, model.n_hidden, len(model.edges)) == (3, 1, 4)
     back = model.ising().to_graph(list(graph))
+    assert back.graph["offset"] == 0.0
+    assert list(model.ising().to_graph()) == [0, 1, 2, 3]
     assert dict(back.nodes(data="field")) == {"d": 0.0, "c": -0.25, "b": 0.0, "a": 0.0}
     assert {frozenset(e): back.edges[e]["coupling"] for e in back.edges} == {
         frozenset(edge): value for edge, value in couplings.items() if value

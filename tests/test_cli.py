@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from typer.testing import CliRunner
 
 import rapid_ising as ri
 from rapid_ising.cli.app import app
+from rapid_ising.cli.options import chosen_backend
+from rapid_ising.machine import Journaled
+from rapid_ising.remote.secret import Secret
 
 COMMANDS = ("train", "sample", "reconstruct", "backends", "demo")
 SMALL = ("train", "--hidden", "20", "--epochs", "5")
@@ -452,6 +456,26 @@ class TestErrors:
         )
         assert Path("state").exists()
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--backend-option", "token=swordfish"],
+            ["--backend", "gibbs", "--backend-option", "to-ken=swordfish"],
+            ["--backend", "gibbs", "--backend-option", "token: swordfish"],
+            ["--backend", "gibbs", "--emulator-option", "token=swordfish"],
+            ["--backend", "gibbs", "--backend-option", "token=swordfish"],
+        ],
+    )
+    def test_no_message_repeats_a_value_that_may_be_a_token(self, words: list[str]) -> None:
+        line = error_of("train", *words)
+        assert "ken" in line
+        assert "swordfish" not in line
+
+    def test_a_token_of_digits_is_one(self) -> None:
+        service = chosen_backend("fujitsu-da", ["token=0123456", "access_token=true"])
+        assert repr(service) == repr(ri.load_backend("fujitsu-da", token="0123456", access_token=True))
+        assert getattr(service, "token", None) == Secret("0123456")
+
     def test_a_process_fails_like_this(self, folder: Path) -> None:
         command = [sys.executable, "-c", "from rapid_ising.cli.app import main; main()"]
         found = subprocess.run(
@@ -462,6 +486,59 @@ class TestErrors:
             "error: unknown backend 'gibs': did you mean 'gibbs'? "
             f"Known: {', '.join(ri.available_backends())}\n"
         )
+
+
+class TestInputsAreKept:
+    @pytest.fixture(autouse=True)
+    def files(self, trained: Path) -> dict[Path, bytes]:
+        """What the commands read, and a second name of each."""
+        data = ri.datasets.stripes(4)
+        run = ri.train(ri.PatternRBM(16, 4, 2, seed=0), data.train, epochs=1, seed=0, progress=False)
+        run.save("run")
+        np.save("mine.npy", data.images)
+        kept = Journaled("gibbs", "run.jobs")
+        kept.sample(run.model.ising(), seed=0)
+        kept.close()
+        Path("linked").symlink_to("run")
+        Path("hard.npy").hardlink_to("mine.npy")
+        return {path: path.read_bytes() for path in map(Path, ("run", "mine.npy", "run.jobs"))}
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "sample run --out run",
+            "sample run --out linked",
+            "sample linked --out run",
+            "report run --out run",
+            "report run --out run.jobs",
+            "report run --dataset ./mine.npy --out mine.npy",
+            "jobs export run.jobs --out ../{here}/run.jobs",
+            "train --dataset mine.npy --out mine.npy",
+            "train --dataset mine.npy --out hard.npy",
+            "train --dataset mine.npy --checkpoint mine.npy",
+            "train --checkpoint s --out s",
+            "train --checkpoint s --out ./s --resume",
+            "train --backend gibbs --journal s --out s",
+            "train --backend gibbs --checkpoint s --journal ./s",
+            "train --backend gibbs --dataset mine.npy --journal mine.npy",
+        ],
+    )
+    def test_no_output_takes_the_place_of_another_file_of_the_command(
+        self, line: str, files: dict[Path, bytes], folder: Path
+    ) -> None:
+        told = error_of(*line.format(here=folder.name).split())
+        assert re.search("cannot write .*: it is the same file as .*; name another", told)
+        assert {path: path.read_bytes() for path in files} == files
+        assert not Path("s").exists()
+
+    def test_the_name_of_a_data_set_is_no_file(self) -> None:
+        for _ in range(2):
+            call("train", "--hidden", "5", "--epochs", "1", "--quiet", "--out", "stripes")
+        assert ri.load_model("stripes").n_hidden == 5
+
+    def test_the_data_that_a_run_names_are_kept(self) -> None:
+        call("train", "--hidden", "5", "--epochs", "1", "--quiet", "--dataset", "mine.npy", "--out", "named")
+        assert "the same file as mine.npy" in error_of("report", "named", "--out", "mine.npy")
 
 
 class TestInterrupt:

@@ -116,6 +116,25 @@ class TestBackends:
         assert status_of("gibbs") == (Status(state, str(error)), None)  # type: ignore[arg-type]
         assert str(error) in CliRunner().invoke(app, ["backends"]).stdout
 
+    def test_code_from_elsewhere_that_fails_does_not_hide_the_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def load(name: str) -> ri.Backend:
+            if name == "gibbs":
+                raise RuntimeError("no card in slot 3")
+            return ri.load_backend(name)
+
+        monkeypatch.setattr("rapid_ising.cli.machines.load_backend", load)
+        told = "the code of backend 'gibbs' fails: RuntimeError: no card in slot 3"
+        found = run("backends")
+        assert found["status"]["gibbs"] == {"state": "broken", "cure": told}
+        assert found["status"]["exact"]["state"] == "ready"
+        found = run("doctor", "gibbs", "exact", status=1)
+        assert found["problems"] == [f"gibbs: {told}"]
+        assert found["machines"]["exact"]["passed"] is True
+        one = CliRunner().invoke(app, ["backends", "gibbs"])
+        assert (one.exit_code, one.stderr) == (2, f"error: {told}\n")
+
 
 class TestDoctor:
     def test_it_tells_of_this_computer(self) -> None:

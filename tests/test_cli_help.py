@@ -262,3 +262,20 @@ class TestStatus:
         )
         assert run("backends").stderr == ""
         assert logging.getLogger("rapid_ising").handlers == before
+
+    def test_verbose_lines_go_where_stderr_goes_at_the_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a bar takes it, which puts lines above itself."""
+        import contextlib
+        import io
+        import logging
+
+        bar = io.StringIO()
+
+        def log(as_json: bool) -> None:
+            with contextlib.redirect_stderr(bar):
+                logging.getLogger("rapid_ising.machine").info("inside")
+            logging.getLogger("rapid_ising.machine").info("after")
+
+        monkeypatch.setattr("rapid_ising.cli.backends._show_all", log)
+        assert "inside" not in run("backends -v").stderr
+        assert bar.getvalue().endswith("rapid_ising.machine: inside\n")

@@ -140,7 +140,7 @@ class TestMachinesWithAGraph:
         assert nx.utils.graphs_equal(twin.to_networkx_graph(), graph)
         assert twin.to_networkx_graph().graph["family"] == "pegasus"
         assert twin.properties["h_range"] == [-4.0, 4.0]
-        assert ri.as_backend(twin) is twin.backend
+        assert ri.as_backend(ri.as_dimod_sampler(twin.backend)) is twin.backend
 
     def test_it_is_embedded_into(self, twin: Any) -> None:
         composite = EmbeddingComposite(ScaleComposite(twin))

@@ -254,6 +254,12 @@ def test_there_and_back() -> None:
     assert wrapped.sampler is user
 
 
+def test_defaults_are_not_lost_on_the_way_back() -> None:
+    sampler = ri.as_dimod_sampler("gibbs", seed=7, num_reads=3)
+    with pytest.raises(InvalidParameterError, match=r"no defaults, .* of gibbs has seed, num_reads: pass"):
+        ri.as_backend(sampler)
+
+
 def test_a_backend_as_a_sampler() -> None:
     sampler = ri.as_dimod_sampler("exact")
     assert sampler.properties["backend"] == "exact"

@@ -210,6 +210,15 @@ def test_there_and_back_through_a_graph(kind: type[Couplings], seed: int) -> Non
     np.testing.assert_allclose(back.energies(states), model.energies(states), atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [Dense, Sparse])
+def test_two_spins_of_one_label_are_refused(kind: type[Couplings]) -> None:
+    model = random_model(kind, 0)
+    labels = ["a", "b", *range(model.num_variables - 3), "b"]
+    for convert in (model.to_graph, model.to_bqm):
+        with pytest.raises(InvalidProblemError, match="'b' is given to several spins"):
+            convert(variables=labels)
+
+
 def test_a_graph_is_what_dimod_reads_of_it() -> None:
     """Nodes without a field, parallel edges, integers; dimod is the other reader."""
     graph = nx.gnp_random_graph(90, 0.5, seed=1)

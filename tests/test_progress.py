@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
 import sys
 import threading
@@ -36,6 +37,10 @@ class Terminal:
     def getvalue(self) -> str:
         self._text += self._captured.readouterr().err
         return self._text
+
+    def drop(self) -> None:
+        self.getvalue()
+        self._text = ""
 
 
 @pytest.fixture
@@ -90,6 +95,20 @@ class TestTerminal:
         assert re.search(r"1/2 images.*\n.*3/3 steps", shown)
         # Of what has no end that is known, the time that has passed.
         assert re.search(r"the machine answers 0:00:00 +\r", shown)
+
+    def test_what_is_kept_stays_when_a_bar_that_is_not_ends_last(self, terminal: Terminal) -> None:
+        with Bar("images", 2) as outer:
+            outer.advance()
+            count(keep=True)
+        # The last line of the last picture, whose end shows the cursor and erases nothing.
+        *_, last = terminal.getvalue().split("\x1b[2K")
+        assert "3/3 steps" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last)
+        assert "images" not in last
+
+    def test_names_are_no_markup(self, terminal: Terminal) -> None:
+        with Bar("[bold]steps[/bold]", 2, keep=True) as bar:
+            bar.advance(note="ising[sdk] [/]")
+        assert re.search(r"1/2 \[bold\]steps\[/bold\] .* ising\[sdk\] \[/\]", text_of(terminal))
 
     def test_an_error_takes_the_bar_away(self, terminal: Terminal) -> None:
         with pytest.raises(ZeroDivisionError), Bar("steps", 3) as bar:
@@ -146,6 +165,31 @@ class TestSilence:
             thread.join()
         assert "images" in text_of(terminal)
         assert "steps" not in text_of(terminal)
+
+    # Python's own remark: the thread that draws is there while the process forks.
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+    def test_in_a_process_forked_inside_a_bar(self, terminal: Terminal) -> None:
+        read, write = os.pipe()
+        with Bar("images", 2, keep=True) as bar:
+            bar.advance()
+            child = os.fork()
+            if child == 0:
+                told = b"failed"
+                try:
+                    terminal.drop()
+                    count(keep=True)
+                    bar.advance(note="below")
+                    bar.__exit__(None, None, None)
+                    told = terminal.getvalue().encode()
+                finally:
+                    os.write(write, told or b"nothing")
+                    os._exit(0)
+            os.waitpid(child, 0)
+            bar.advance()
+        assert os.read(read, 100) == b"nothing"
+        assert "2/2 images" in text_of(terminal)
+        for end in (read, write):
+            os.close(end)
 
     @pytest.mark.filterwarnings("ignore::rapid_ising.notices.RapidIsingWarning")
     def test_a_training_without_progress_hides_the_bars_of_its_machine(self, terminal: Terminal) -> None:

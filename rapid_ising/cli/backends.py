@@ -12,6 +12,7 @@ import typer
 from rapid_ising.cli import names
 from rapid_ising.cli.console import results, write_json
 from rapid_ising.cli.options import Json
+from rapid_ising.errors import RapidIsingError
 
 if TYPE_CHECKING:
     from rapid_ising.cli.machines import Status
@@ -84,13 +85,14 @@ def _show_one(name: str, as_json: bool) -> None:
     from rich.table import Table
 
     from rapid_ising.cli.machines import status_of
-    from rapid_ising.registry import backend_options, load_backend
+    from rapid_ising.registry import backend_options
 
-    machine = load_backend(name)
+    status, machine = status_of(name)
+    if machine is None:
+        raise RapidIsingError(status.cure)
     kind = type(machine)
     facts = machine.published.row()
     options = {key: getattr(machine, key) for key in backend_options(kind)}
-    status, _ = status_of(name)
     if as_json:
         write_json(
             {

@@ -51,11 +51,19 @@ def help_text(docstring: str) -> str:
     )
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """A handler of what stderr is at the moment: a bar puts lines above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.setStream(sys.stderr)
+        super().emit(record)
+
+
 class Logs:
     """The log of the library on stderr for as long as the block lasts, where it is ``shown``."""
 
     def __init__(self, shown: bool) -> None:
-        self._handler = logging.StreamHandler(sys.stderr) if shown else None
+        self._handler = _Stderr() if shown else None
 
     def __enter__(self) -> None:
         if self._handler is not None:

@@ -202,10 +202,11 @@ def export(
     from rapid_ising.jobs.fetching import samples
     from rapid_ising.storage import write_bytes
 
+    output_file(out, journal)
     kept = Journal(journal, write=False)
     chosen = _chosen(kept, numbers, ("answered",))
     content = {str(entry.number): samples(kept, entry).to_serializable() for entry in chosen}
-    write_bytes(output_file(out), json.dumps(content).encode())
+    write_bytes(out, json.dumps(content).encode())
     if as_json:
         write_json({"jobs": [entry.number for entry in chosen], "out": str(out)})
     else:

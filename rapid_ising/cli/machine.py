@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rapid_ising.cli.options import KEEPING, MACHINE, chosen_backend, key_value, output_file
+from rapid_ising.cli.options import KEEPING, MACHINE, chosen_backend, key_value, output_file, shown_key
 from rapid_ising.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -79,8 +79,12 @@ def machine_for(
     resume: bool = False,
     budget: str | None = None,
     again: bool = False,
+    others: Sequence[Path | None] = (),
 ) -> Iterator[Backend | None]:
-    """Yield the machine that a command names, None where it names none, for as long as the block lasts."""
+    """Yield the machine that a command names, None where it names none, for as long as the block lasts.
+
+    ``others`` are the files of the command that the journal may not be.
+    """
     with contextlib.ExitStack() as held:
         if emulate:
             if name is None:
@@ -93,7 +97,7 @@ def machine_for(
             given |= {"url": service.url, "token": service.token}
             machine: Backend | None = load_backend(name, **given)
         elif emulator:
-            raise InvalidParameterError(f"--emulator-option {emulator[0]} needs --emulate")
+            raise InvalidParameterError(f"--emulator-option {shown_key(emulator[0])} needs --emulate")
         else:
             machine = chosen_backend(name, options)
         if machine is None:
@@ -115,6 +119,7 @@ def machine_for(
         from rapid_ising.machine import Journaled
 
         limits = None if budget is None else parsed(budget)
-        kept = Journaled(machine, output_file(journal), resume=resume, again=again, budget=limits)
+        place = output_file(journal, checkpoint, *others)
+        kept = Journaled(machine, place, resume=resume, again=again, budget=limits)
         held.callback(kept.close)
         yield kept

@@ -53,12 +53,15 @@ def status_of(name: str) -> tuple[Status, Backend | None]:
     try:
         loaded = load_backend(name)
         # Its graph may need a package.
-        _ = loaded.published
+        _ = loaded.published.row()
         machine = loaded
         machine.require()
     except RapidIsingError as error:
         state = next(state for kind, state in states if isinstance(error, kind))
         return Status(state, str(error)), machine
+    except Exception as error:  # noqa: BLE001 - a machine from elsewhere may raise anything
+        cure = f"the code of backend {name!r} fails: {type(error).__name__}: {error}"
+        return Status("broken", cure), machine
     return Status("ready"), machine
 
 

@@ -123,7 +123,7 @@ def chosen_backend(name: str | None, options: list[str] | None) -> Backend | Non
     """Return the machine ``name`` with ``KEY=VALUE`` options, or None where no name was given."""
     if name is None:
         if options:
-            raise InvalidParameterError(f"--backend-option {options[0]} needs --backend NAME")
+            raise InvalidParameterError(f"--backend-option {shown_key(options[0])} needs --backend NAME")
         return None
     from rapid_ising.registry import load_backend
 
@@ -133,16 +133,31 @@ def chosen_backend(name: str | None, options: list[str] | None) -> Backend | Non
 def key_value(text: str) -> tuple[str, Any]:
     """Return the key and the value of ``KEY=VALUE``, the value read as JSON where it is JSON, else as text.
 
-    >>> key_value("burn_in=50"), key_value("solver=Advantage")
-    (('burn_in', 50), ('solver', 'Advantage'))
+    A token is always text: it may be all digits.
+
+    >>> key_value("burn_in=50"), key_value("solver=Advantage"), key_value("token=123")
+    (('burn_in', 50), ('solver', 'Advantage'), ('token', '123'))
     """
     key, equals, value = text.partition("=")
     if not (equals and key.isidentifier()):
-        raise InvalidParameterError(f"--backend-option {text!r} must read KEY=VALUE, such as num_sweeps=200")
+        raise InvalidParameterError(
+            f"--backend-option {shown_key(text)!r} must read KEY=VALUE, such as num_sweeps=200"
+        )
+    if key == "token":
+        return key, value
     try:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def shown_key(text: str) -> str:
+    """Return what a message may show of ``KEY=VALUE``: the value may be a token.
+
+    >>> shown_key("token=swordfish"), shown_key("token: swordfish"), shown_key("burn_in")
+    ('token', 'token', 'burn_in')
+    """
+    return re.split(r"[=:\s]", text, maxsplit=1)[0]
 
 
 def image_shape(text: str | None, model: Model) -> tuple[int, int]:
@@ -169,8 +184,12 @@ def model_of(path: Path) -> Model:
     return load_model(path)
 
 
-def output_file(path: Path) -> Path:
-    """Return ``path`` when a file can be written there, so that no work is lost for want of a place."""
+def output_file(path: Path, *others: Path | None) -> Path:
+    """Return ``path`` when a file can be written there, so that no work is lost for want of a place.
+
+    ``others`` are the files that the command reads or writes besides, None where it does not: no output may
+    take the place of one.
+    """
     folder = path.parent
     if path.is_dir():
         raise InvalidParameterError(f"cannot write {path}: it is a folder; name a file in it")
@@ -178,7 +197,27 @@ def output_file(path: Path) -> Path:
         raise InvalidParameterError(f"cannot write {path}: there is no folder {folder}; make it first")
     if not all(os.access(place, os.W_OK) for place in (folder, path) if place.exists()):
         raise InvalidParameterError(f"cannot write {path}: permission denied")
+    for other in others:
+        if other is not None and _same_file(path, other):
+            raise InvalidParameterError(
+                f"cannot write {path}: it is the same file as {other}, which this command needs too and "
+                "which would be lost; name another"
+            )
     return path
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file, or will: a file may not be there yet."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+def data_file(dataset: str | None) -> Path | None:
+    """Return the path that ``--dataset`` gives, None where it gives a name or nothing."""
+    from rapid_ising.datasets.catalogue import is_path
+
+    return Path(dataset) if dataset is not None and is_path(dataset) else None
 
 
 def output_folder(path: Path) -> Path:

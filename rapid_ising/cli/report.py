@@ -9,7 +9,7 @@ import typer
 
 from rapid_ising.cli import names
 from rapid_ising.cli.console import remarks, results, write_json
-from rapid_ising.cli.options import DATA, MACHINE, OUTPUT, Json, Seed, output_file
+from rapid_ising.cli.options import DATA, MACHINE, OUTPUT, Json, Seed, data_file, output_file
 from rapid_ising.errors import RapidIsingError
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def report(
     if price is not None:
         finite("price", price, minimum=0)
     run = load_run(run_file)
-    target = output_file(run_file.with_name(run_file.name + ".html") if out is None else out)
-    data = data_of(run, dataset)
     beside = journal_of(run, run_file) if journal is None else journal
+    target = run_file.with_name(run_file.name + ".html") if out is None else out
+    output_file(target, run_file, beside, data_file(_named(run) if dataset is None else dataset))
+    data = data_of(run, dataset)
     kept = None if beside is None else Journal(beside, write=False)
     try:
         page = html(run_page(run, data, journal=kept, price=price, seed=seed))
@@ -95,12 +96,18 @@ def report(
     results().print(f"report: {target}", soft_wrap=True, markup=False)
 
 
+def _named(run: TrainingRun) -> str | None:
+    """Return the text that named the data of a training, None where none did."""
+    source: str | None = run.origin.get("dataset", {}).get("source")
+    return source
+
+
 def data_of(run: TrainingRun, asked: str | None) -> Dataset | None:
     """Return the data set that was asked for, or the one that the run names if it is still the same."""
     from rapid_ising.datasets import load
     from rapid_ising.report.run_page import same_data
 
-    named = run.origin.get("dataset", {}).get("source")
+    named = _named(run)
     if asked is not None:
         return load(asked)
     if named is None:

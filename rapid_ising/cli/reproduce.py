@@ -160,9 +160,7 @@ def reproduce(
             {
                 "scale": scale,
                 "seconds": outcome.seconds,
-                "tables": {
-                    title: [dict(zip(t.columns, row, strict=True)) for row in t.rows] for title, t in tables
-                },
+                "tables": {title: _records(table) for title, table in tables},
                 "left_out": outcome.left_out,
                 "tasks": len(outcome.every),
                 "failed": len(outcome.failed),

@@ -86,7 +86,7 @@ def sample(
     rows_columns = image_shape(shape, model)
     machine = chosen_backend(backend or default_backend(beta), backend_option)
     if out is not None:
-        output_file(out)
+        output_file(out, model_file)
     assert machine is not None
     if seed is None and machine.capabilities.seedable:
         seed = 0

@@ -34,6 +34,7 @@ from rapid_ising.cli.options import (
     DatasetName,
     Json,
     Seed,
+    data_file,
     hidden_sizes,
     output_file,
 )
@@ -243,9 +244,9 @@ def train(
         raise InvalidParameterError("the paper's recipe makes patterns their signs: leave --from-data out")
     if from_data and not resume:
         start_from_data(trained, data.train, seed=seed)
-    output_file(out)
+    output_file(out, data_file(dataset), checkpoint)
     if checkpoint is not None:
-        output_file(checkpoint)
+        output_file(checkpoint, data_file(dataset))
     around = machine_for(
         backend,
         backend_option,
@@ -256,6 +257,7 @@ def train(
         resume=resume,
         budget=budget,
         again=send_again,
+        others=(out, data_file(dataset)),
     )
     last = _LastRun(dataset, data)
     watched: list[Callback] = [last]

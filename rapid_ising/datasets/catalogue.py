@@ -66,7 +66,7 @@ def load(source: str | os.PathLike[str], *, test_share: float | None = None, see
         if source in OF_FILES:
             _refuse_share(source, test_share)
             return OF_FILES[source](seed=seed)
-        if not source.endswith(".npy") and not {"/", os.sep} & set(source):
+        if not is_path(source):
             if os.path.isfile(source):
                 raise InvalidDataError(
                     f"{source} is a file, and a data set comes as a .npy file: write one in Python by "
@@ -84,6 +84,15 @@ def load(source: str | os.PathLike[str], *, test_share: float | None = None, see
         return from_array(read_npy(path), name=path.stem, **split)
     except InvalidDataError as error:
         raise InvalidDataError(f"{path}: {error}") from error
+
+
+def is_path(source: str) -> bool:
+    """Return whether ``load`` takes a text for a path, not for a name.
+
+    >>> is_path("stripes"), is_path("stripes.npy"), is_path("stripes/")
+    (False, True, True)
+    """
+    return source.endswith(".npy") or not {"/", os.sep}.isdisjoint(source)
 
 
 def _refuse_share(source: str | Path, test_share: float | None) -> None:

@@ -98,7 +98,9 @@ class BoltzmannMachine(GraphModel):
     ) -> BoltzmannMachine:
         """Return the machine whose Ising problem a networkx graph holds in its attributes.
 
-        An edge whose coupling is 0 is trained like the others. ``model.ising().to_graph()`` is the way back.
+        An edge whose coupling is 0 is trained like the others. The graph's offset is not kept: a machine has
+        none. ``model.ising().to_graph(list(graph))`` has the fields and couplings on the same nodes, without
+        edges whose coupling is 0; without an argument its nodes are 0..N-1.
 
         Parameters
         ----------
