@@ -198,7 +198,7 @@ def test_numbers_of_numpy_are_numbers(kind: str, tmp_path: Path) -> None:
 
     class Measure:
         def on_epoch_end(self, run: ri.TrainingRun) -> None:
-            run.history[-1] |= {"single": np.float32(0.5), "count": np.int64(3)}
+            run.history[-1] |= {"single": np.float32(0.5), "count": np.int64(3)}  # type: ignore[dict-item]
 
     model = ri.RBM(9, 4, seed=0)
     calls = [Measure(), make(tmp_path / "log")]
@@ -214,7 +214,12 @@ def test_event_files_are_closed_when_a_training_is_over(
 
     closed: list[Any] = []
     close = EventsWriter.close
-    monkeypatch.setattr(EventsWriter, "close", lambda writer: (closed.append(writer), close(writer)))
+
+    def closing(writer: Any) -> None:
+        closed.append(writer)
+        close(writer)
+
+    monkeypatch.setattr(EventsWriter, "close", closing)
     log = TensorBoard(tmp_path / "log")
     train(log, tmp_path, 1)
     assert len(closed) == 1

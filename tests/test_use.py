@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import dimod
 import numpy as np
 import pytest
 from demo_service import demo
+from dimod.reference.composites.truncatecomposite import TruncateComposite
 
 import rapid_ising as ri
 from rapid_ising.machine import Batched, Calibrated, Gauged, Journaled, Recorded, Replayed, Sharded
@@ -80,7 +80,7 @@ def test_a_twin_is_told_whatever_is_around_it(tmp_path: Path) -> None:
     assert told(Recorded(twin(), tmp_path / "record")) == "twin-dwave"
     assert told(Replayed(tmp_path / "record")) == "twin-dwave"
     assert told(Gauged(Batched(twin()), gauges=2)) == "twin-dwave"
-    ocean = dimod.TruncateComposite(ri.as_dimod_sampler(twin()), 100)
+    ocean = TruncateComposite(ri.as_dimod_sampler(twin()), 100)
     assert told(ri.as_backend(ocean)) == "twin-dwave"
     assert told(ri.load_backend("exact")) is None
 

@@ -39,7 +39,7 @@ def load_run(path: str | os.PathLike[str]) -> TrainingRun:
     arrays, facts = storage.read(path, KIND, CHECKPOINT)
     try:
         if facts["kind"] == CHECKPOINT:
-            return _checked(_of_checkpoint(arrays, facts, Path(path)))
+            return _checked(_of_checkpoint(arrays, facts, Path(path)), path)
         told = facts.get("run")
         if told is None:
             raise CheckpointError(
@@ -55,16 +55,17 @@ def load_run(path: str | os.PathLike[str]) -> TrainingRun:
                 None if place is None else Path(place),
                 told["settings"],
                 told["origin"],
-            )
+            ),
+            path,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} has a damaged header: {error!r}") from error
 
 
-def _checked(run: TrainingRun) -> TrainingRun:
-    """Return a run whose parts are there; raise KeyError, TypeError or AttributeError."""
+def _checked(run: TrainingRun, path: str | os.PathLike[str]) -> TrainingRun:
+    """Return a run whose parts are there."""
     if run.stopped not in get_args(Stopped):
-        raise TypeError(f"stopped is {run.stopped!r}")
+        raise CheckpointError(f"{path} has a damaged header: a run that is {run.stopped!r}")
     for start in run.origin.get("starts", []):
         for name in ("epochs", "time", "seed", "versions", "processor"):
             start[name]

@@ -309,7 +309,6 @@ class TensorBoard:
 
 def _seconds_held(files: Sequence[Path]) -> dict[int, np.float32]:
     """Return the measure ``seconds`` of each step in event files, not a number for a step without one."""
-    from google.protobuf.message import DecodeError
     from tensorboardX.proto.event_pb2 import Event
 
     found: dict[int, np.float32] = {}
@@ -324,7 +323,7 @@ def _seconds_held(files: Sequence[Path]) -> dict[int, np.float32]:
                 break
             try:
                 event = Event.FromString(body)
-            except DecodeError as error:
+            except Exception as error:
                 raise CheckpointError(f"{file} is damaged: give another folder, or remove it") from error
             if event.summary.value:
                 found.setdefault(event.step, np.float32(math.nan))
