@@ -60,7 +60,7 @@ class Request:
 
     def counted(self, answer: Answer) -> Answer:
         """Return an answer that the machine gave, once it is counted."""
-        self.use.count(self.num_reads, answer.stages[-1] if answer.stages else {})
+        self.use.count(self.num_reads, answer.stages)
         return answer
 
     def bqm(self) -> dimod.BinaryQuadraticModel:

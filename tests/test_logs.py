@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -143,11 +144,114 @@ def test_the_log_of_another_training_is_left_as_it_is(kind: str, tmp_path: Path)
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_another_file_is_left_as_it_is(kind: str, tmp_path: Path) -> None:
     train(KINDS[kind][0](tmp_path / "log"), tmp_path, 1)
-    for content in ("notes\n", '{"a": 1}\n', "seconds\nsoon\n"):
+    for content in ("notes", "notes\n", '{"a": 1}\n', "seconds\nsoon\n", "epoch,seconds,loss\n"):
         (tmp_path / "other").write_text(content)
         with pytest.raises(CheckpointError, match="another training"):
             train(KINDS[kind][0](tmp_path / "other"), tmp_path, 2, resume=True)
         assert (tmp_path / "other").read_text() == content
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("kept", [3, 12, 40])
+def test_a_first_line_that_was_cut_off_is_written_again(kind: str, kept: int, tmp_path: Path) -> None:
+    make, read = KINDS[kind]
+    path = tmp_path / "log"
+    train(make(path), tmp_path, 1)
+    path.write_bytes(path.read_bytes()[:kept])
+    # By then there are more columns.
+    run = train(make(tmp_path / "other"), tmp_path, 2, resume=True)
+    run = train(make(path), tmp_path, 3, resume=True)
+    assert same(read(path), run.history)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_what_is_no_text_file_is_left_as_it_is(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="Is a directory"):
+        train(KINDS[kind][0](tmp_path), tmp_path, 1)
+    (tmp_path / "picture").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(CheckpointError, match="is no text: give another file"):
+        train(KINDS[kind][0](tmp_path / "picture"), tmp_path, 1)
+    assert (tmp_path / "picture").read_bytes() == b"\x89PNG\xff"
+
+
+def test_events_of_another_training_are_left_as_they_are(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first = train(TensorBoard(tmp_path / "log"), tmp_path / "first", 2)
+    train(CSVLog(tmp_path / "csv"), tmp_path / "second", 1)
+    with pytest.raises(CheckpointError, match="holds the events of another training"):
+        train(TensorBoard(tmp_path / "log"), tmp_path / "second", 3, resume=True)
+    assert same(events(tmp_path / "log"), first.history)
+
+
+def test_events_that_were_lost_are_written_again(tmp_path: Path) -> None:
+    train(TensorBoard(tmp_path / "log"), tmp_path, 3)
+    (file,) = (tmp_path / "log").iterdir()
+    file.write_bytes(file.read_bytes()[:-40])
+    run = train(TensorBoard(tmp_path / "log"), tmp_path, 4, resume=True)
+    assert same(events(tmp_path / "log"), run.history)
+
+
+@each
+def test_numbers_of_numpy_are_numbers(kind: str, tmp_path: Path) -> None:
+    make, read = KINDS[kind]
+
+    class Measure:
+        def on_epoch_end(self, run: ri.TrainingRun) -> None:
+            run.history[-1] |= {"single": np.float32(0.5), "count": np.int64(3)}  # type: ignore[dict-item]
+
+    model = ri.RBM(9, 4, seed=0)
+    calls = [Measure(), make(tmp_path / "log")]
+    ri.train(model, DATA.train, epochs=1, seed=0, callbacks=calls, progress=False)
+    (record,) = read(tmp_path / "log")
+    assert (record["single"], record["count"]) == (0.5, 3)
+
+
+def test_event_files_are_closed_when_a_training_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboardX.event_file_writer import EventsWriter
+
+    closed: list[Any] = []
+    close = EventsWriter.close
+
+    def closing(writer: Any) -> None:
+        closed.append(writer)
+        close(writer)
+
+    monkeypatch.setattr(EventsWriter, "close", closing)
+    log = TensorBoard(tmp_path / "log")
+    train(log, tmp_path, 1)
+    assert len(closed) == 1
+    with pytest.raises(RuntimeError, match="of this test"):
+        ri.train(
+            ri.PatternRBM(9, 4, 2, seed=0),
+            DATA.train,
+            epochs=1,
+            callbacks=[TensorBoard(tmp_path / "other"), Fails()],
+            progress=False,
+        )
+    assert len(closed) == 2
+
+
+class Fails:
+    """Fails in the first epoch, and notes that it was told of the end."""
+
+    ended = 0
+
+    def on_epoch_end(self, run: ri.TrainingRun) -> None:
+        raise RuntimeError("of this test")
+
+    def on_end(self, run: ri.TrainingRun) -> None:
+        self.ended += 1
+
+
+def test_a_training_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    fails = Fails()
+    with caplog.at_level("INFO", "rapid_ising"), pytest.raises(RuntimeError):
+        ri.train(ri.RBM(9, 4, seed=0), DATA.train, epochs=2, seed=0, callbacks=[fails], progress=False)
+    assert "training of rbm failed: 0 epochs" in caplog.text
+    assert fails.ended == 1
 
 
 KILLED = """

@@ -76,6 +76,31 @@ def test_lines_are_told_apart_without_colour() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["held out, β = 1", "training, β = 1"]
 
 
+def test_a_likelihood_says_at_which_beta_it_is() -> None:
+    data = ri.datasets.stripes(3)
+    for given, beta in ((None, "1"), ("fit", "0.125"), (0.5, "0.5")):
+        watch = ri.callbacks.Evaluate(data, tries=1, likelihood_beta=given)  # type: ignore[arg-type]
+        model = ri.RBM(9, 4, seed=0)
+        run = ri.train(model, data.train, epochs=1, temperature=8, seed=0, callbacks=[watch], progress=False)
+        (axes,) = run.plot("log_likelihood_train").axes
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()] == [f"training, \u03b2 = {beta}"]
+        assert len(run.plot().axes) == 2
+        assert run.history[0]["log_likelihood_train"] == pytest.approx(
+            ri.evaluate(model, data, tries=1, likelihood_beta=float(beta)).log_likelihood_train
+        )
+
+
+def test_names_are_drawn_as_they_are() -> None:
+    history = [{"epoch": 1.0, "$a_$b{": 0.5, "cost ($)": 2.0}]
+    for figure in (ri.plot_history(history), ri.plot_history(history, "$a_$b{", "cost ($)")):
+        content = svg(figure).decode()
+        # Each text is told in a comment beside its outlines.
+        assert "$a_$b{" in content
+        assert "cost ($)" in content
+
+
 def test_it_is_drawn_where_it_is_told_to() -> None:
     figure = Figure()
     places = figure.subplots(1, 5)

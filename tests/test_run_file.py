@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,3 +81,18 @@ def test_another_file_is_no_run(run: ri.TrainingRun, tmp_path: Path) -> None:
     storage.write(tmp_path / "damaged", "checkpoint", {}, {"history": []})
     with pytest.raises(CheckpointError, match="damaged header"):
         ri.load_run(tmp_path / "damaged")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stopped": "soon"},
+        {"origin": {"starts": [{}]}},
+        {"origin": {"machines": [{}]}},
+        {"origin": []},
+    ],
+)
+def test_a_run_with_parts_missing_is_damaged(run: ri.TrainingRun, tmp_path: Path, wrong: Any) -> None:
+    dataclasses.replace(run, **wrong).save(tmp_path / "run")
+    with pytest.raises(CheckpointError, match="damaged header"):
+        ri.load_run(tmp_path / "run")

@@ -81,6 +81,8 @@ def test_it_has_a_part_for_everything_that_is_known(elements: list[Element]) -> 
 def test_the_numbers_are_those_of_the_run(run: ri.TrainingRun, elements: list[Element]) -> None:
     measured = table(elements, "What was measured")
     assert measured["wrong pixels (share), training, β = 1"] == f"{run.history[-1]['hamming_train']:.4g}"
+    likelihood = f"{run.history[-1]['log_likelihood_train']:.4g}"
+    assert measured["log-likelihood (nats an image), training, β = 1"] == likelihood
     use = table(elements, "What the epochs took")
     # Two batches of 5 rows in each of 4 epochs, 64 reads each; half a second an epoch, at 2.
     assert use == {
@@ -102,6 +104,22 @@ def test_samples_that_are_no_machines_are_labelled() -> None:
         labels({"machine": "cim", "emulated": "x"})
     )
     assert list(labels({"machine": "cim"})) == []
+    machines = [
+        {"name": "replay:twin-cim", "twin": "twin-cim"},
+        {"name": "exact"},
+        {"name": "cim", "emulated": "x"},
+    ]
+    assert [text.partition(":")[0] for text in labels({"machines": machines})] == ["Twin", "Emulated"]
+
+
+def test_each_machine_of_a_mixture_is_named() -> None:
+    run = trained(negative_phase=ri.Mixture([ri.BackendSamples("exact", num_reads=8), "cd"]), epochs=1)
+    run.origin["machines"] += [{"name": "twin-cim", "twin": "twin-cim"}]
+    page = run_page(run)
+    assert table(page, "What the epochs took")["machine"] == "exact, twin-cim (twin)"
+    phase = table(page, "How it was trained")["negative_phase"]
+    assert phase.startswith("Mixture(phases=[BackendSamples(backend=Exact()")
+    assert "ContrastiveDivergence(" in phase
 
 
 def test_no_text_of_a_run_becomes_markup() -> None:

@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from demo_service import demo
+from dimod.reference.composites.truncatecomposite import TruncateComposite
 
 import rapid_ising as ri
-from rapid_ising.machine import Batched, Calibrated, Gauged, Journaled, Sharded
+from rapid_ising.machine import Batched, Calibrated, Gauged, Journaled, Recorded, Replayed, Sharded
 from rapid_ising.training.negative_phase import Mixture
+from rapid_ising.training.negative_phase.base import machines_of
 from rapid_ising.typing import States
 
 PROBLEM = ri.IsingModel([0.3, -0.2, 0.1], [[0, 0.2, 0], [0.2, 0, -0.1], [0, -0.1, 0]])
@@ -54,6 +56,35 @@ def test_shards_count_as_calls() -> None:
     assert (job.use.calls, job.use.reads) == (3, 10)
 
 
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_what_shards_took_and_who_answered_comes_back(engine: Any) -> None:
+    shards = Sharded(Gauged(Warm(), gauges=2), shards=3, engine=engine, workers=2)
+    job = shards.submit(PROBLEM, num_reads=12, seed=0)
+    job.result()
+    assert job.use == ri.Use(calls=6, reads=12, seconds=1.5)
+    job = Sharded(twin(), shards=2, engine=engine, workers=2).submit(PROBLEM, num_reads=4, seed=0)
+    job.result()
+    assert job.use.twin == "twin-dwave"
+
+
+def twin() -> ri.Backend:
+    return ri.load_backend("twin-dwave", topology="complete", size=12, sweeps=10)
+
+
+def test_a_twin_is_told_whatever_is_around_it(tmp_path: Path) -> None:
+    def told(machine: ri.Backend) -> str | None:
+        job = machine.submit(PROBLEM, num_reads=4, seed=np.random.default_rng(0))
+        job.result()
+        return job.use.twin
+
+    assert told(Recorded(twin(), tmp_path / "record")) == "twin-dwave"
+    assert told(Replayed(tmp_path / "record")) == "twin-dwave"
+    assert told(Gauged(Batched(twin()), gauges=2)) == "twin-dwave"
+    ocean = TruncateComposite(ri.as_dimod_sampler(twin()), 100)
+    assert told(ri.as_backend(ocean)) == "twin-dwave"
+    assert told(ri.load_backend("exact")) is None
+
+
 def test_what_a_journal_answers_counts_as_if_the_machine_had(tmp_path: Path) -> None:
     uses = []
     with demo() as (service, _):
@@ -90,7 +121,7 @@ def test_the_history_has_it_and_the_temperatures_and_goes_on_after_a_resume(tmp_
     resumed = run_on(Warm(), checkpoint=tmp_path / "state", resume=True)
     for there, here in zip(whole.history, resumed.history, strict=True):
         assert {**there, "seconds": 0} == {**here, "seconds": 0}
-    assert resumed.origin["machine"] == "warm"
+    assert resumed.origin["machines"] == [{"name": "warm"}]
     assert [start["epochs"] for start in resumed.origin["starts"]] == [0, 2]
 
 
@@ -106,6 +137,30 @@ def test_a_mixture_adds_up_what_its_machines_took() -> None:
         progress=False,
     )
     assert (run.history[0]["machine_calls"], run.history[0]["machine_reads"]) == (2, 30)
+
+
+@pytest.mark.filterwarnings("ignore::rapid_ising.notices.CalibrationWarning")
+def test_a_mixture_names_each_of_its_machines(tmp_path: Path) -> None:
+    def train(epochs: int, **options: Any) -> ri.TrainingRun:
+        mixture = Mixture([ri.BackendSamples(twin(), num_reads=20), ri.BackendSamples("exact", num_reads=20)])
+        model, data = ri.RBM(9, 2, seed=0), ri.datasets.stripes(3).train
+        given = {"seed": 0, "progress": False, "checkpoint": tmp_path / "state", **options}
+        return ri.train(model, data, negative_phase=mixture, epochs=epochs, batch_size=100, **given)
+
+    told = [{"name": "twin-dwave", "twin": "twin-dwave"}, {"name": "exact"}]
+    assert train(1).origin["machines"] == told
+    # Without an epoch more, too.
+    assert train(1, resume=True).origin["machines"] == told
+
+
+def test_machines_of_earlier_files_are_read() -> None:
+    assert machines_of({"machine": "cim", "emulated": "x"}) == [{"name": "cim", "emulated": "x"}]
+    assert machines_of({"machine": "twin-cim"}) == [{"name": "twin-cim", "twin": "twin-cim"}]
+    # What was said of a machine before a resume stays said.
+    both = machines_of(
+        {"machine": "cim", "emulated": "x"}, {"machines": [{"name": "cim"}, {"name": "exact"}]}
+    )
+    assert both == [{"name": "cim", "emulated": "x"}, {"name": "exact"}]
 
 
 def test_without_a_machine_nothing_is_told() -> None:

@@ -167,8 +167,9 @@ def image_shape(text: str | None, model: Model) -> tuple[int, int]:
     """
     pixels = model.n_visible
     if text is None:
-        side = round(pixels**0.5)
-        return (side, side) if side * side == pixels else (1, pixels)
+        from rapid_ising.datasets.dataset import usual_shape
+
+        return usual_shape(pixels)
     match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", text)
     if match is None or int(match[1]) * int(match[2]) != pixels:
         raise InvalidParameterError(

@@ -76,11 +76,7 @@ def reconstruct(
     shown = positive_integer("limit", limit)
     model = model_of(model_file)
     data = load(dataset)
-    if data.images.shape[1] != model.n_visible:
-        raise InvalidDataError(
-            f"{model_file} has {model.n_visible} visible spins and the images of {data.name} have "
-            f"{data.images.shape[1]} pixels: give the data set that it was trained on"
-        )
+    data.require_pixels(model.n_visible)
     machine = chosen_backend(backend, backend_option)
     if machine is not None and steps is not None:
         raise InvalidParameterError(

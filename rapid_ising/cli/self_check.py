@@ -19,6 +19,7 @@ from rapid_ising.ising import IsingModel
 from rapid_ising.machine import Batched
 from rapid_ising.total_variation import State, tolerance, total_variation
 from rapid_ising.typing import Reals
+from rapid_ising.use import records
 
 READS, CALLS = 2000, 100
 """The most reads that a law is told from, and the most calls for them."""
@@ -82,7 +83,7 @@ def self_check(machine: Backend) -> Told:
     answer = Batched(machine).sample(chosen.problem, num_reads=reads, seed=seed)
     columns = [answer.variables.index(label) for label in chosen.labels]
     states: list[State] = [tuple(row) for row in answer.record.sample[:, columns].tolist()]
-    twin = any("twin" in stage for stage in _stages(answer.info["rapid_ising"]["stages"]))
+    twin = any("twin" in stage for stage in records(answer.info["rapid_ising"]["stages"]))
     energies = chosen.energies()
     lowest = min(energies.values())
     true = np.array([energies[state] for state in states])
@@ -156,16 +157,6 @@ def _square_of(graph: nx.Graph[Any] | None) -> list[Hashable] | None:
                 for c in set(graph[b]) & set(graph[d]) - {a}:
                     return [a, b, c, d]
     return None
-
-
-def _stages(records: Any) -> list[dict[str, Any]]:
-    """Return the records of stages with those of each of their calls."""
-    found: list[dict[str, Any]] = []
-    for record in records:
-        found.append(record)
-        for part in record.get("parts", []):
-            found += _stages(part)
-    return found
 
 
 def checked(machine: Backend) -> Told:

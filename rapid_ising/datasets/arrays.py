@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy.typing as npt
 
-from rapid_ising.datasets.dataset import Dataset, class_labels, held_out, image_shape
+from rapid_ising.datasets.dataset import Dataset, class_labels, held_out, image_shape, usual_shape
 from rapid_ising.errors import InvalidDataError, InvalidParameterError
 from rapid_ising.validation import Seed, rectangular, spins
 
@@ -70,8 +68,7 @@ def from_array(
     rows = spins("images", array)
     width = rows.shape[1]
     if shape is None:
-        side = math.isqrt(width)
-        shape = (side, side) if side * side == width else (1, width)
+        shape = usual_shape(width)
     classes = None if labels is None else class_labels("labels", labels, len(rows))
     test = held_out(len(rows), test_share, seed)
     parts = (None, None) if classes is None else (classes[~test], classes[test])

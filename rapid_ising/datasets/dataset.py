@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -85,6 +86,14 @@ class Dataset:
             f"{len(self.train)} to train on, {len(self.test)} held out)"
         )
 
+    def require_pixels(self, n_visible: int) -> None:
+        """Raise InvalidDataError unless the images have a pixel for each visible spin of a model."""
+        if self.images.shape[1] != n_visible:
+            raise InvalidDataError(
+                f"the images of {self.name} have {self.images.shape[1]} pixels and the model has {n_visible} "
+                "visible spins: give the data set that it was trained on"
+            )
+
 
 def _frozen(name: str, values: npt.ArrayLike, width: int | None = None) -> States:
     rows = spins(name, values, width)
@@ -144,6 +153,16 @@ def image_shape(shape: Any, width: int | None = None) -> tuple[int, int]:
             "give the rows and columns of one image"
         )
     return pair
+
+
+def usual_shape(pixels: int) -> tuple[int, int]:
+    """Return the rows and columns of an image that nothing else is known of: a square, or else one row.
+
+    >>> usual_shape(16), usual_shape(12)
+    ((4, 4), (1, 12))
+    """
+    side = math.isqrt(pixels)
+    return (side, side) if side * side == pixels else (1, pixels)
 
 
 def held_out(count: int, test_share: float, seed: Seed) -> npt.NDArray[np.bool_]:

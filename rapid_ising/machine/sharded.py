@@ -125,7 +125,7 @@ class Sharded(Stage):
     def _run(self, request: Request, shards: list[Shard]) -> Answer | RapidIsingError:
         """Return the answers of the shards as one, or the error that stands for them."""
         engine = engine_in_use(self.engine, self.workers)
-        outcomes: dict[int, Answer | RapidIsingError] = {}
+        outcomes: dict[int, tuple[Answer | RapidIsingError, Use]] = {}
         lost: RapidIsingError | None = None
         try:
             # What came in before an error stays.
@@ -140,11 +140,9 @@ class Sharded(Stage):
             )
         except RapidIsingError as error:
             lost = error
-        told = [outcomes[place] for place in sorted(outcomes)]
-        for place, outcome in outcomes.items():
-            if isinstance(outcome, Answer):
-                # As one call: what is counted in another process stays there.
-                request.use.count(shards[place].request.num_reads, {})
+        told = [outcomes[place][0] for place in sorted(outcomes)]
+        for _, used in outcomes.values():
+            request.use.add(used)
         arrived = [outcome for outcome in told if isinstance(outcome, Answer)]
         failed = next((outcome for outcome in told if not isinstance(outcome, Answer)), lost)
         distinct = self.inner.capabilities.returns == "distinct"
@@ -164,10 +162,10 @@ class Shard:
     machine: Backend
     request: Request
 
-    def __call__(self) -> Answer | RapidIsingError:
-        """Return the machine's answer, or its error: other shards go on, and both travel back."""
+    def __call__(self) -> tuple[Answer | RapidIsingError, Use]:
+        """Return the machine's answer, or its error, with what it took: other shards go on."""
         try:
             self.request.deadline.check(self.machine.name)
-            return self.machine._accept(self.request)().answer()
+            return self.machine._accept(self.request)().answer(), self.request.use
         except RapidIsingError as error:
-            return error
+            return error, self.request.use

@@ -13,6 +13,7 @@ from rapid_ising.plotting.style import (
     new_figure,
     reference,
     require_matplotlib,
+    unmarked,
 )
 from rapid_ising.training.run import TrainingRun
 
@@ -35,7 +36,7 @@ KNOWN = {
 """The unit and the label of each measure that is known."""
 LINES = ("-", "--", "-.", ":")
 """One a measure, so that they are told apart without colour."""
-BESIDE = ("epoch", "seconds", "reads_beta", "machine_")
+BESIDE = ("epoch", "seconds", "reads_beta", "machine_", "likelihood_beta")
 """How the measures begin that are no curve of their own, or have their own picture."""
 
 
@@ -53,6 +54,19 @@ def panels(history: Source) -> dict[str, list[str]]:
     chosen = [name for name in named if name != "learning_rate"] or named
     units = {name: KNOWN.get(name, (name, name))[0] for name in chosen}
     return {unit: [name for name in chosen if units[name] == unit] for unit in dict.fromkeys(units.values())}
+
+
+def label(name: str, records: Sequence[Mapping[str, float]]) -> str:
+    """Return what a measure is called beside its unit; a likelihood has the beta that it was recorded with.
+
+    >>> label("log_likelihood_test", [{"log_likelihood_test": -5.6, "likelihood_beta": 0.125}])
+    'held out, β = 0.125'
+    """
+    unit, text = KNOWN.get(name, (name, name))
+    if unit != LIKELIHOOD:
+        return text
+    betas = dict.fromkeys(r["likelihood_beta"] for r in records if name in r and "likelihood_beta" in r)
+    return f"{text}, β = {', '.join(f'{beta:g}' for beta in betas)}" if betas else text
 
 
 def plot_history(history: Source, *measures: str, ax: Axes | None = None) -> Figure:
@@ -123,7 +137,7 @@ def _panel(axes: Axes, records: Sequence[Mapping[str, float]], group: Sequence[s
             linewidth=1.8,
             marker="o" if len(points) < 8 else None,
             markersize=4,
-            label=KNOWN.get(name, (name, name))[1],
+            label=unmarked(label(name, records)),
         )
     units = dict.fromkeys(KNOWN.get(name, (name, name))[0] for name in group)
     if turned:
@@ -132,8 +146,9 @@ def _panel(axes: Axes, records: Sequence[Mapping[str, float]], group: Sequence[s
         reference(axes, 0.5, "chance")
         axes.set_ylim(-0.02, max(0.56, axes.dataLim.ymax + 0.02))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(", ".join(units) + (", log scale" if turned else ""))
+    axes.set_ylabel(unmarked(", ".join(units)) + (", log scale" if turned else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     clean(axes)
-    if len(group) > 1:
+    # One alone says what it is at its axis, unless there is more to say.
+    if len(group) > 1 or label(group[0], records) not in units:
         axes.legend(frameon=False, fontsize=9)

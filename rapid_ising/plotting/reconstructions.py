@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rapid_ising.datasets import Dataset
-from rapid_ising.errors import InvalidDataError
 from rapid_ising.evaluation.summary import first_known
 from rapid_ising.models import Model
 from rapid_ising.plotting.images_figure import spin_images
@@ -66,11 +65,7 @@ def plot_reconstructions(
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['given', 'restored', 'true']
     """
-    if dataset.images.shape[1] != model.n_visible:
-        raise InvalidDataError(
-            f"the images of {dataset.name} have {dataset.images.shape[1]} pixels and the model has "
-            f"{model.n_visible} visible spins: give the data set that it was trained on"
-        )
+    dataset.require_pixels(model.n_visible)
     known = np.asarray(first_known(dataset.shape) if mask is None else mask)
     kept = dataset.test if len(dataset.test) else dataset.train
     true = kept[: positive_integer("limit", limit)]

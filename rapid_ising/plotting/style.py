@@ -158,6 +158,15 @@ def themed() -> Iterator[None]:
         yield
 
 
+def unmarked(text: str) -> str:
+    r"""Return a text that matplotlib draws as it is, dollars and all.
+
+    >>> print(unmarked("$a_$b{"))
+    \$a_\$b{
+    """
+    return text.replace("$", r"\$")
+
+
 def svg(figure: Figure) -> bytes:
     """Return a figure as the bytes of an SVG file, light or dark as its reader has it.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rapid_ising.arrays import to_numpy
 from rapid_ising.datasets import Dataset
-from rapid_ising.errors import InvalidDataError
+from rapid_ising.datasets.dataset import usual_shape
 from rapid_ising.jobs import Journal
 from rapid_ising.models import PatternModel
 from rapid_ising.plotting import (
@@ -24,9 +24,10 @@ from rapid_ising.plotting import (
     svg,
     themed,
 )
-from rapid_ising.plotting.history import KNOWN, panels
+from rapid_ising.plotting.history import KNOWN, label, panels
 from rapid_ising.plotting.style import close
 from rapid_ising.report.page import Element, Heading, Picture, Table, Text
+from rapid_ising.training.negative_phase.base import machines_of
 from rapid_ising.training.run import TrainingRun
 from rapid_ising.version import __version__
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 SHOWN, COMPARED, COLUMNS = 40, 400, 20
 """The samples that are drawn, those whose overlaps are, and the patterns whose overlaps with them are."""
-TWIN = "twin-"
-"""How the names of digital twins begin."""
 
 
 def run_page(
@@ -78,11 +77,8 @@ def run_page(
     >>> [part.text for part in run_page(run) if isinstance(part, Heading)][1:4]
     ['Curves', 'Samples', 'Patterns']
     """
-    if data is not None and data.images.shape[1] != run.model.n_visible:
-        raise InvalidDataError(
-            f"the images of {data.name} have {data.images.shape[1]} pixels and the model has "
-            f"{run.model.n_visible} visible spins: give the data set that it was trained on"
-        )
+    if data is not None:
+        data.require_pixels(run.model.n_visible)
     with themed():
         return [
             *_head(run, data),
@@ -111,10 +107,12 @@ def _head(run: TrainingRun, data: Dataset | None) -> Iterator[Element]:
         "running": "This is its state in a checkpoint: it may go on.",
     }[run.stopped]
     yield Text(f"{run.epochs} epochs in {run.seconds:.3g} s. {ended}")
-    yield from (Text(label) for label in labels(run.origin))
+    yield from (Text(text) for text in labels(run.origin))
     measured = {k: v for record in run.history for k, v in record.items() if k in KNOWN}
     last = [
-        [f"{KNOWN[k][0]}, {KNOWN[k][1]}", f"{v:.4g}"] for k, v in measured.items() if k != "learning_rate"
+        [f"{KNOWN[k][0]}, {label(k, run.history)}", f"{v:.4g}"]
+        for k, v in measured.items()
+        if k != "learning_rate"
     ]
     if last:
         yield Table(["measure", "last value"], last, "What was measured last")
@@ -123,14 +121,19 @@ def _head(run: TrainingRun, data: Dataset | None) -> Iterator[Element]:
 def labels(origin: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has to be said of samples that are not a machine's own.
 
-    >>> list(labels({"machine": "twin-cim"}))
+    >>> list(labels({"machines": [{"name": "exact"}, {"name": "twin-cim", "twin": "twin-cim"}]}))
     ['Twin: the samples are of `twin-cim`, a digital twin that computes here, not of a machine.']
     """
-    machine = str(origin.get("machine", ""))
-    if "emulated" in origin:
-        yield f"Emulated: the samples are of a digital twin of `{machine}`, not of the machine."
-    elif machine.startswith(TWIN):
-        yield f"Twin: the samples are of `{machine}`, a digital twin that computes here, not of a machine."
+    yield from filter(None, map(_label, machines_of(origin)))
+
+
+def _label(machine: Mapping[str, Any]) -> str:
+    if "emulated" in machine:
+        return f"Emulated: the samples are of a digital twin of `{machine['name']}`, not of the machine."
+    if "twin" in machine:
+        twin = machine["twin"]
+        return f"Twin: the samples are of `{twin}`, a digital twin that computes here, not of a machine."
+    return ""
 
 
 def _curves(run: TrainingRun) -> Iterator[Element]:
@@ -147,7 +150,7 @@ def _curves(run: TrainingRun) -> Iterator[Element]:
 
 def _course(run: TrainingRun, measure: str) -> str:
     values = [record[measure] for record in run.history if measure in record]
-    return f"{KNOWN.get(measure, ('', measure))[1]}: from {values[0]:.3g} to {values[-1]:.3g}"
+    return f"{label(measure, run.history)}: from {values[0]:.3g} to {values[-1]:.3g}"
 
 
 def _file(text: str) -> str:
@@ -202,9 +205,7 @@ def _shape(run: TrainingRun, data: Dataset | None) -> tuple[int, int]:
     told = data.shape if data is not None else run.origin.get("dataset", {}).get("shape")
     if told is not None:
         return int(told[0]), int(told[1])
-    pixels = run.model.n_visible
-    side = round(pixels**0.5)
-    return (side, side) if side * side == pixels else (1, pixels)
+    return usual_shape(run.model.n_visible)
 
 
 def _reconstructions(run: TrainingRun, data: Dataset | None, seed: int) -> Iterator[Element]:
@@ -239,8 +240,8 @@ def _calibration(run: TrainingRun) -> Iterator[Element]:
 
 def _use(run: TrainingRun, journal: Journal | None, price: float | None) -> Iterator[Element]:
     yield Heading("Machine use")
-    machine = run.origin.get("machine")
-    if machine is None:
+    machines = machines_of(run.origin)
+    if not machines:
         phase = run.settings.get("negative_phase", {}).get("class", "a method without a machine")
         yield Text(f"No machine was asked: the model's averages come from `{phase}`.")
         return
@@ -248,9 +249,9 @@ def _use(run: TrainingRun, journal: Journal | None, price: float | None) -> Iter
         name: sum(record.get(f"machine_{name}", 0.0) for record in run.history)
         for name in ("calls", "reads", "seconds")
     }
-    kinds = [f"({label.partition(':')[0].lower()})" for label in labels(run.origin)]
+    kinds = {machine["name"]: _label(machine).partition(":")[0].lower() for machine in machines}
     rows = [
-        ["machine", " ".join([str(machine), *kinds])],
+        ["machine", ", ".join(f"{name} ({kind})" if kind else str(name) for name, kind in kinds.items())],
         ["calls", f"{totals['calls']:.0f}"],
         ["reads", f"{totals['reads']:.0f}"],
         ["machine time", f"{totals['seconds']:.4g} s" if totals["seconds"] else "not stated"],
@@ -268,17 +269,17 @@ def _jobs(journal: Journal, price: float | None) -> Iterator[Element]:
     groups: dict[tuple[str, str], list[float]] = {}
     for entry in journal.entries():
         name, _ = journal.machine(entry.run)
-        label = name if entry.emulated is None else f"{name} (emulated)"
-        group = groups.setdefault((label, entry.state), [0, 0, 0, 0.0])
+        shown = name if entry.emulated is None else f"{name} (emulated)"
+        group = groups.setdefault((shown, entry.state), [0, 0, 0, 0.0])
         # As a budget counts them.
         known = entry.predicted if entry.machine_seconds is None else entry.machine_seconds
         seconds = known + (entry.attempts - 1) * entry.predicted
         for place, value in enumerate((1, entry.attempts, entry.attempts * entry.reads, seconds)):
             group[place] += value
     rows = [
-        [label, state, f"{jobs:.0f}", f"{sent:.0f}", f"{reads:.0f}", f"{seconds:.4g}"]
+        [shown, state, f"{jobs:.0f}", f"{sent:.0f}", f"{reads:.0f}", f"{seconds:.4g}"]
         + ([] if price is None else [f"{seconds * price:.4g}"])
-        for (label, state), (jobs, sent, reads, seconds) in groups.items()
+        for (shown, state), (jobs, sent, reads, seconds) in groups.items()
     ]
     columns = ["machine", "state", "jobs", "sent", "reads", "machine s"] + ([] if price is None else ["cost"])
     caption = (
@@ -311,9 +312,11 @@ def _provenance(run: TrainingRun, seed: int) -> Iterator[Element]:
 def told(value: Any) -> str:
     """Return a setting as Python would write it; what was left out is not told.
 
-    >>> told({"class": "SGD", "rate": 0.1, "decay": None}), told({"rows": 10}), told(False)
-    ('SGD(rate=0.1)', 'rows=10', 'False')
+    >>> told({"class": "SGD", "rate": 0.1, "decay": None}), told({"rows": 10}), told([{"class": "Exact"}])
+    ('SGD(rate=0.1)', 'rows=10', '[Exact()]')
     """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(told(item) for item in value)}]"
     if not isinstance(value, Mapping):
         return f"{value:g}" if isinstance(value, float) else str(value)
     parts = ", ".join(

@@ -21,7 +21,8 @@ class Callback(Protocol):
     """Something that ``train`` calls at the end of each epoch.
 
     One that has a method ``on_start(run)`` is also called before the first epoch, or after a resume before
-    the next one: what it raises there comes before any work.
+    the next one: what it raises there comes before any work. One that has a method ``on_end(run)`` is called
+    when a training that began is over, also by an error.
     """
 
     def on_epoch_end(self, run: TrainingRun) -> bool | None:
@@ -45,8 +46,9 @@ class Evaluate:
         Seeds the reconstructions, apart from the training's own random numbers.
     mask, beta, steps, likelihood, likelihood_beta
         As in ``evaluate``; ``likelihood_beta="fit"`` is that of the model's fit to the data,
-        1 / model.temperature. The exact likelihood of a large model takes longer than an epoch: leave it out
-        with ``likelihood=False``, or evaluate less often.
+        1 / model.temperature. Beside a likelihood the record has the beta that it is at, ``likelihood_beta``.
+        The exact likelihood of a large model takes longer than an epoch: leave it out with
+        ``likelihood=False``, or evaluate less often.
     """
 
     dataset: Dataset
@@ -73,7 +75,8 @@ class Evaluate:
         from rapid_ising.evaluation import evaluate
 
         if run.epochs % self.every == 0:
-            fit = 1 / run.model.temperature
+            beta = self.beta if self.likelihood_beta is None else self.likelihood_beta
+            beta = 1 / run.model.temperature if beta == "fit" else beta
             measured = evaluate(
                 run.model,
                 self.dataset,
@@ -83,9 +86,11 @@ class Evaluate:
                 tries=self.tries,
                 seed=self.seed,
                 likelihood=self.likelihood,
-                likelihood_beta=fit if self.likelihood_beta == "fit" else self.likelihood_beta,
+                likelihood_beta=beta,
             )
             run.history[-1].update(measured.as_dict())
+            if measured.log_likelihood_train is not None:
+                run.history[-1]["likelihood_beta"] = float(beta)
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rapid_ising import storage
 from rapid_ising.errors import CheckpointError
@@ -12,7 +12,8 @@ from rapid_ising.models import model_of
 from rapid_ising.models.base import KIND
 from rapid_ising.training.checkpoint import KIND as CHECKPOINT
 from rapid_ising.training.checkpoint import Snapshot
-from rapid_ising.training.run import TrainingRun
+from rapid_ising.training.negative_phase.base import machines_of
+from rapid_ising.training.run import Stopped, TrainingRun
 
 
 def load_run(path: str | os.PathLike[str]) -> TrainingRun:
@@ -38,7 +39,7 @@ def load_run(path: str | os.PathLike[str]) -> TrainingRun:
     arrays, facts = storage.read(path, KIND, CHECKPOINT)
     try:
         if facts["kind"] == CHECKPOINT:
-            return _of_checkpoint(arrays, facts, Path(path))
+            return _checked(_of_checkpoint(arrays, facts, Path(path)), path)
         told = facts.get("run")
         if told is None:
             raise CheckpointError(
@@ -46,16 +47,30 @@ def load_run(path: str | os.PathLike[str]) -> TrainingRun:
                 "checkpoint"
             )
         place = told["checkpoint"]
-        return TrainingRun(
-            model_of(arrays, facts, str(path)),
-            told["history"],
-            told["stopped"],
-            None if place is None else Path(place),
-            told["settings"],
-            told["origin"],
+        return _checked(
+            TrainingRun(
+                model_of(arrays, facts, str(path)),
+                told["history"],
+                told["stopped"],
+                None if place is None else Path(place),
+                told["settings"],
+                told["origin"],
+            ),
+            path,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} has a damaged header: {error!r}") from error
+
+
+def _checked(run: TrainingRun, path: str | os.PathLike[str]) -> TrainingRun:
+    """Return a run whose parts are there."""
+    if run.stopped not in get_args(Stopped):
+        raise CheckpointError(f"{path} has a damaged header: a run that is {run.stopped!r}")
+    for start in run.origin.get("starts", []):
+        for name in ("epochs", "time", "seed", "versions", "processor"):
+            start[name]
+    machines_of(run.origin)
+    return run
 
 
 def _of_checkpoint(arrays: storage.Arrays, facts: dict[str, Any], path: Path) -> TrainingRun:

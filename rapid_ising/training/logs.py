@@ -9,6 +9,8 @@ import io
 import json
 import math
 import os
+import re
+import struct
 import time
 import weakref
 from abc import ABC, abstractmethod
@@ -16,11 +18,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
+
 from rapid_ising import storage
 from rapid_ising.errors import CheckpointError, MissingDependencyError
 from rapid_ising.training.run import TrainingRun
 
 Record = Mapping[str, float]
+BETWEEN = r"[{},\n] *"
+"""What stands between names and values in a line of either format."""
 
 
 @dataclasses.dataclass
@@ -52,10 +58,17 @@ class HistoryFile(ABC):
     def on_start(self, run: TrainingRun) -> None:
         """Look at the file, and write what was done before a resume."""
         place = Path(self.path)
-        if place.exists() and place.stat().st_size:
-            held = self._seconds(place.read_text(encoding="utf-8"))
+        try:
+            text = place.read_text(encoding="utf-8") if place.exists() else ""
+        except OSError as error:
+            raise CheckpointError(f"cannot read {place}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise CheckpointError(f"{place} is no text: give another file, or remove it") from error
+        if text:
+            held = self._seconds(text)
             same = [record["seconds"] for record in run.history]
-            if not run.history or held[: len(same)] != same[: len(held)]:
+            mine = held[: len(same)] == same[: len(held)] if held else self._begins(run, text)
+            if not run.history or not mine:
                 raise CheckpointError(
                     f"{place} holds the history of another training: give another file, or remove it"
                 )
@@ -75,9 +88,17 @@ class HistoryFile(ABC):
                 file.write(self._lines(new))
         self._written = run.epochs
 
+    def _begins(self, run: TrainingRun, text: str) -> bool:
+        """Return whether a text without a whole record is the start of a file of this training."""
+        self._columns = _columns(run)
+        # Names and values, in any order: that of a record is not kept by a checkpoint.
+        own = set(re.split(BETWEEN, self._head() + self._lines(run.history[:1])))
+        *whole, last = re.split(BETWEEN, text)
+        return own.issuperset(whole) and any(piece.startswith(last) for piece in own)
+
     def _rewrite(self, run: TrainingRun) -> None:
         """Write the whole file anew, whole or not at all."""
-        self._columns = list(dict.fromkeys(name for record in run.history for name in record))
+        self._columns = _columns(run)
         content = (self._head() + self._lines(run.history)) if run.history else ""
         storage.write_bytes(self.path, content.encode())
         self._written = run.epochs
@@ -127,12 +148,18 @@ class CSVLog(HistoryFile):
 
     def _seconds(self, text: str) -> list[float]:
         rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+        if "\n" not in text:
+            return []
         try:
             # Another head than ours is that of another file.
             known = "seconds" in (rows.fieldnames or ())
             return [float(row["seconds"]) for row in rows] if known else [math.nan]
         except (KeyError, TypeError, ValueError, csv.Error):
             return [math.nan]
+
+
+def _columns(run: TrainingRun) -> list[str]:
+    return list(dict.fromkeys(name for record in run.history for name in record))
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
@@ -166,7 +193,7 @@ class JSONLines(HistoryFile):
     """
 
     def _lines(self, records: Sequence[Record]) -> str:
-        told = [{k: v if math.isfinite(v) else str(v) for k, v in record.items()} for record in records]
+        told = [{k: _json(v) for k, v in record.items()} for record in records]
         return "".join(json.dumps(record, allow_nan=False) + "\n" for record in told)
 
     def _seconds(self, text: str) -> list[float]:
@@ -175,6 +202,12 @@ class JSONLines(HistoryFile):
             return [float(json.loads(line)["seconds"]) for line in whole.splitlines()]
         except (KeyError, TypeError, ValueError):
             return [math.nan]
+
+
+def _json(value: float) -> float | str:
+    """Return a number as JSON can have it; NumPy's and PyTorch's become Python's."""
+    plain = value if isinstance(value, int) else float(value)
+    return plain if math.isfinite(plain) else str(plain)
 
 
 @final
@@ -196,7 +229,7 @@ class TensorBoard:
     MissingDependencyError
         If tensorboardX is not installed.
     CheckpointError
-        If a new training is to go where an earlier one has written.
+        If the folder holds the events of another training, or cannot be written.
     """
 
     folder: str | os.PathLike[str]
@@ -223,8 +256,11 @@ class TensorBoard:
             # The file of an earlier training.
             self._close()
         place = Path(self.folder)
-        before = any(place.glob("events.out.tfevents.*"))
-        if before and not run.history:
+        before = sorted(place.glob("events.out.tfevents.*"))
+        held = _seconds_held(before)
+        same = {record["epoch"]: np.float32(record["seconds"]) for record in run.history}
+        mine = not held or (1 in held and all(held[step] == same[step] for step in held.keys() & same.keys()))
+        if before and not (run.history and mine):
             raise CheckpointError(
                 f"{place} holds the events of another training: give another folder, or remove it"
             )
@@ -235,11 +271,12 @@ class TensorBoard:
         except OSError as error:
             raise CheckpointError(f"cannot write into {place}: {error.strerror or error}") from error
         self._close = weakref.finalize(self, self._writer.close)
+        self._written = min(run.epochs, max(held, default=0))
         if before:
             # TensorBoard forgets what it has of this step and of later ones.
             start = SessionLog(status=SessionLog.START)
-            self._writer.write_event(Event(step=run.epochs + 1, wall_time=time.time(), session_log=start))
-        self._written = run.epochs if before else 0
+            event = Event(step=self._written + 1, wall_time=time.time(), session_log=start)
+            self._writer.write_event(event)
         self._write(run)
 
     def on_epoch_end(self, run: TrainingRun) -> None:
@@ -248,13 +285,19 @@ class TensorBoard:
             self.on_start(run)
         self._write(run)
 
+    def on_end(self, run: TrainingRun) -> None:
+        """Close the event file; a training that goes on opens another."""
+        if self._close is not None:
+            self._close()
+        self._writer = self._close = None
+
     def _write(self, run: TrainingRun) -> None:
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.summary_pb2 import Summary
 
         for record in run.history[self._written :]:
             values = [
-                Summary.Value(tag=name, simple_value=value)
+                Summary.Value(tag=name, simple_value=float(value))
                 for name, value in record.items()
                 if name != "epoch"
             ]
@@ -262,3 +305,30 @@ class TensorBoard:
             self._writer.write_event(event)
         self._written = run.epochs
         self._writer.flush()
+
+
+def _seconds_held(files: Sequence[Path]) -> dict[int, np.float32]:
+    """Return the measure ``seconds`` of each step in event files, not a number for a step without one."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found: dict[int, np.float32] = {}
+    for file in files:
+        content, place = file.read_bytes(), 0
+        # Eight bytes of length with four of its checksum, the event, four of its checksum.
+        while place + 12 <= len(content):
+            (size,) = struct.unpack_from("<Q", content, place)
+            body = content[place + 12 : place + 12 + size]
+            if len(body) < size:
+                # It was cut off.
+                break
+            try:
+                event = Event.FromString(body)
+            except Exception as error:
+                raise CheckpointError(f"{file} is damaged: give another folder, or remove it") from error
+            if event.summary.value:
+                found.setdefault(event.step, np.float32(math.nan))
+            for value in event.summary.value:
+                if value.tag == "seconds":
+                    found[event.step] = np.float32(value.simple_value)
+            place += size + 16
+    return found

@@ -34,8 +34,8 @@ class TrainingRun:
     """What the training was made with: model, data, negative phase, optimizer and so on, as JSON values."""
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
     """How it came about, as JSON values: ``starts``, one for each time that it began or was resumed, with
-    time, seed, versions and processor; the ``machine`` that was asked, and ``emulated`` where it was none.
-    A resumed training does not compare them."""
+    time, seed, versions and processor; and the ``machines`` that were asked, each with its ``name``, and
+    ``emulated`` or ``twin`` where it was none. A resumed training does not compare them."""
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.epochs} epochs, {self.stopped}, {self.seconds:.3g} s, {self.model})"

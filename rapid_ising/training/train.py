@@ -31,6 +31,7 @@ from rapid_ising.training.callbacks import Callback
 from rapid_ising.training.checkpoint import Snapshot
 from rapid_ising.training.constraints import Constraint, as_constraint
 from rapid_ising.training.negative_phase import BackendSamples, NegativePhase, as_negative_phase
+from rapid_ising.training.negative_phase.base import machines_of
 from rapid_ising.training.optimizers import Optimizer, as_optimizer
 from rapid_ising.training.parts import Part
 from rapid_ising.training.progress import held_out
@@ -177,7 +178,8 @@ def train(
         "temperature": heat,
     }
     run = TrainingRun(model, checkpoint=None if checkpoint is None else Path(checkpoint), settings=facts)
-    run.origin = {**phase.origin(), "starts": [_begun(seed)]}
+    run.origin = {"starts": [_begun(seed)]}
+    _tell_origin(run, phase)
     if run.checkpoint is not None:
         _check_place(run.checkpoint, resume)
     earlier = None
@@ -215,6 +217,7 @@ def train(
     stopped = earlier is not None and earlier.stopped_early
     if stopped and any([callback.on_epoch_end(run) for callback in callbacks]):
         run.stopped = "early"
+        _end(run, callbacks)
         return run
 
     goes_on = f", from epoch {run.epochs + 1}" if run.epochs else ""
@@ -254,7 +257,7 @@ def train(
                 run.history.append(
                     {"epoch": epoch + 1, "seconds": spent, "learning_rate": rate, **phase.measured()}
                 )
-                run.origin |= phase.origin()
+                _tell_origin(run, phase)
                 stop = any([callback.on_epoch_end(run) for callback in callbacks])
                 if stop:
                     run.stopped = "early"
@@ -277,8 +280,24 @@ def train(
         model.temperature = heat
         if run.checkpoint is not None and run.epochs != saved:
             last.write(run.checkpoint, facts)
-        log.info("training of %s %s: %d epochs in %.3g s", model.name, run.stopped, run.epochs, run.seconds)
+        ended = "failed" if run.stopped == "running" else run.stopped
+        log.info("training of %s %s: %d epochs in %.3g s", model.name, ended, run.epochs, run.seconds)
+        _end(run, callbacks)
     return run
+
+
+def _tell_origin(run: TrainingRun, phase: NegativePhase) -> None:
+    """Add to a run what its negative phase says of where the samples come from; no label is lost."""
+    told = phase.origin()
+    machines = machines_of(run.origin, told)
+    run.origin |= told | ({"machines": machines} if machines else {})
+
+
+def _end(run: TrainingRun, callbacks: Sequence[Callback]) -> None:
+    for callback in callbacks:
+        end = getattr(callback, "on_end", None)
+        if end is not None:
+            end(run)
 
 
 def _begun(seed: Seed, epochs: int = 0) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class BackendSamples(NegativePhase):
     prepared: bool = True
     _machine: Backend | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
     _use: Use = dataclasses.field(default_factory=Use, init=False, repr=False, compare=False)
-    _emulated: str | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    _labels: dict[str, str] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     _calibrated: list[dict[str, Any]] = dataclasses.field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -96,7 +96,7 @@ class BackendSamples(NegativePhase):
 
     def start(self, model: Model, data: Floats, rng: np.random.Generator) -> None:  # noqa: D102
         self._machine = self._ready(model)
-        self._use, self._calibrated, self._emulated = Use(), [], None
+        self._use, self._calibrated, self._labels = Use(), [], {}
 
     def _ready(self, model: Model) -> Backend:
         """Return the machine with its stages, set for this model."""
@@ -160,7 +160,8 @@ class BackendSamples(NegativePhase):
     def measured(self) -> dict[str, float]:  # noqa: D102
         use, self._use = self._use, Use()
         told, self._calibrated = self._calibrated, []
-        self._emulated = use.emulated or self._emulated
+        said = {"emulated": use.emulated, "twin": use.twin}
+        self._labels = self._labels | {label: value for label, value in said.items() if value is not None}
         values = (use.calls, use.reads, use.seconds)
         found: dict[str, float] = {name: value for name, value in zip(USE, values, strict=True) if value}
         estimates = [(one["estimate"], one["error"]) for one in told if one.get("error")]
@@ -175,8 +176,7 @@ class BackendSamples(NegativePhase):
         return found
 
     def origin(self) -> dict[str, Any]:  # noqa: D102
-        found = {"machine": as_backend(self.backend).name}
-        return found if self._emulated is None else {**found, "emulated": self._emulated}
+        return {"machines": [{"name": as_backend(self.backend).name, **self._labels}]}
 
 
 def calibrations(machine: Backend) -> list[Calibrated]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,5 +37,32 @@ class NegativePhase(ABC):
         return {}
 
     def origin(self) -> dict[str, Any]:
-        """Return where its samples come from, as JSON values: a machine, and whether it is a real one."""
+        """Return where its samples come from, as JSON values: ``machines``, see ``machines_of``."""
         return {}
+
+
+def machines_of(*origins: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each machine that origins name, once, with all that they say of it.
+
+    It has a ``name``, and where the samples were none of its own, ``emulated``, what an emulator said that it
+    is, or ``twin``, the name of the digital twin that computed them.
+
+    Examples
+    --------
+    >>> machines_of({"machines": [{"name": "cim", "emulated": "x"}]}, {"machines": [{"name": "cim"}]}, {})
+    [{'name': 'cim', 'emulated': 'x'}]
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for origin in origins:
+        for told in origin.get("machines", _of_one(origin)):
+            found.setdefault(told["name"], {}).update(told)
+    return list(found.values())
+
+
+def _of_one(origin: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the machine of an origin that was written when there was one alone, twins told by their name."""
+    if "machine" not in origin:
+        return []
+    name = str(origin["machine"])
+    labels = {"emulated": origin.get("emulated"), "twin": name if name.startswith("twin-") else None}
+    return [{"name": name, **{label: value for label, value in labels.items() if value is not None}}]

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from rapid_ising.errors import InvalidParameterError
 from rapid_ising.models import Model
 from rapid_ising.models.statistics import MixedStatistics, Statistics
 from rapid_ising.training.negative_phase.backend_samples import USE
-from rapid_ising.training.negative_phase.base import NegativePhase
+from rapid_ising.training.negative_phase.base import NegativePhase, machines_of
 from rapid_ising.typing import Floats
 from rapid_ising.validation import finite
 
@@ -101,4 +101,7 @@ class Mixture(NegativePhase):
         return found
 
     def origin(self) -> dict[str, Any]:  # noqa: D102
-        return {name: value for part in self._parts for name, value in part.origin().items()}
+        told = [part.origin() for part in self._parts or cast("Sequence[NegativePhase]", self.phases)]
+        machines = machines_of(*told)
+        rest = {name: value for origin in told for name, value in origin.items() if name != "machines"}
+        return rest | ({"machines": machines} if machines else {})
