@@ -81,11 +81,10 @@ def emulate(
     Examples
     --------
     >>> from rapid_ising import IsingModel
-    >>> with emulate("hitachi-cmos") as running:
-    ...     answer = running.machine(size=4).sample(IsingModel([1.0], [[0.0]]), num_reads=2, beta=9.0)
-    Traceback (most recent call last):
-        ...
-    rapid_ising.errors.CapabilityError: hitachi-cmos has no spin 0: embed the problem into the machine's graph
+    >>> with emulate("fujitsu-da") as running:
+    ...     answer = running.machine().sample(IsingModel([1.0], [[0.0]]), beta=float("inf"))
+    >>> int(answer.first.sample[0])
+    -1
     """
     kind = emulator_class(name)
     from rapid_ising_backends.emulators.faults import parsed
