@@ -62,6 +62,8 @@ class Capabilities:
     """The seconds of the machine that a read takes, where the machine states them."""
     max_call_time: float | None = None
     """The most seconds of the machine in one call."""
+    call_time: float | None = None
+    """The seconds of the machine that a call is set to take, beside its reads; None where nothing sets it."""
     structures: tuple[type[Couplings], ...] | None = None
     """The structures of couplings that the machine takes; None is any."""
     seedable: bool = True
@@ -82,6 +84,16 @@ class Capabilities:
         if self.read_time is not None and self.max_call_time is not None:
             limits.append(max(1, int(self.max_call_time / self.read_time)))
         return min(limits, default=None)
+
+    def seconds(self, calls: int, reads: int) -> float | None:
+        """Return the seconds of the machine for so many calls, with so many reads in all; None is unknown.
+
+        >>> Capabilities(call_time=10.0).seconds(2, 64), Capabilities(read_time=0.5).seconds(2, 64)
+        (20.0, 32.0)
+        """
+        if self.call_time is None and self.read_time is None:
+            return None
+        return (self.call_time or 0.0) * calls + (self.read_time or 0.0) * reads
 
     def check(
         self,

@@ -35,7 +35,7 @@ number, and what to do about it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ def nearest(name: object, names: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), list(names), n=3, cutoff=0.5)
     return " or ".join(map(repr, near))
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from: one of several calls may be the one that was over the budget."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 class RapidIsingError(Exception):
@@ -88,6 +95,21 @@ class DivergenceError(RapidIsingError, ArithmeticError):
 
 class UnknownOptionError(RapidIsingError, TypeError):
     """A backend was given an option that it does not have."""
+
+    @classmethod
+    def among(cls, whose: str, given: Iterable[str], known: Iterable[str]) -> UnknownOptionError:
+        """Build the error for those of the options that are not known, with the nearest names first.
+
+        >>> print(UnknownOptionError.among("backend 'gibbs'", ["burnin"], ["burn_in", "chains"]))
+        backend 'gibbs' has no option 'burnin': did you mean 'burn_in'? It has: burn_in, chains
+        """
+        known = list(known)
+        unknown = sorted(set(given) - set(known))
+        near = nearest(unknown[0], known)
+        return cls(
+            f"{whose} has no option {', '.join(map(repr, unknown))}"
+            f"{f': did you mean {near}? It' if near else '; it'} has: {', '.join(known) or 'none'}"
+        )
 
 
 class UnknownNameError(RapidIsingError, LookupError):

@@ -20,7 +20,6 @@ from rapid_ising.errors import (
     MissingDependencyError,
     UnknownBackendError,
     UnknownOptionError,
-    nearest,
 )
 
 
@@ -54,14 +53,9 @@ def load_backend(name: str, **options: Any) -> Backend:
     """
     kind = backend_class(name)
     fields = backend_options(kind)
-    unknown = sorted(set(options) - set(fields))
-    if unknown:
-        near = nearest(unknown[0], fields)
-        raise UnknownOptionError(
-            f"backend {name!r} has no option {', '.join(map(repr, unknown))}"
-            f"{f': did you mean {near}? It' if near else '; it'} has: {', '.join(fields) or 'none'} "
-            f"(rapid-ising backends {name} says what each is)"
-        )
+    if not set(options) <= set(fields):
+        error = UnknownOptionError.among(f"backend {name!r}", options, fields)
+        raise UnknownOptionError(f"{error} (rapid-ising backends {name} says what each is)")
     needed = sorted(set(backend_options(kind, required=True)) - set(options))
     if needed:
         raise InvalidParameterError(

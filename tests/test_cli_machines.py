@@ -58,6 +58,67 @@ class TestRehearsal:
         assert "emulated" in told
         assert "quantized" in told
 
+    def test_a_plan_of_a_training_counts_its_calls_reads_seconds_and_cost(self) -> None:
+        call("train", "--epochs", "1", "--hidden", "4")
+        plan = ("plan", "--model", "model.safetensors", "--backend", "fujitsu-da", "--emulate")
+        assert "1 call, 64 reads, 10 s of the machine" in call(*plan, "--reads", "64")
+        # 11 training images.
+        told = call(*plan, "--epochs", "7", "--batch-size", "4", "--reads", "8", "--price", "0.5")
+        assert "7 epochs, 21 updates: 21 calls, 168 reads, 210 s of the machine, which cost 105" in told
+        shown = call(
+            *plan, "--epochs", "2", "--batch-size", "4", "--backend-option", "time_limit_sec=1", "--json"
+        )
+        training = json.loads(shown)["training"]
+        assert training == {
+            "updates": 6,
+            "calls": 6,
+            "reads": 6 * 64,
+            "seconds": 6.0,
+            "price": None,
+            "money": None,
+        }
+        unstated = call("plan", "--model", "model.safetensors", "--backend", "gibbs", "--epochs", "2")
+        assert "does not state its seconds" in unstated
+        assert "give --epochs" in call(*plan, "--price", "2", status=2)
+        assert "64 pixels and the model has 16" in call(
+            *plan, "--epochs", "2", "--dataset", "digits", status=2
+        )
+
+    def test_a_plan_asks_what_the_training_asks(self) -> None:
+        call(*TRAIN, "fujitsu-da", "--emulate", "--refine", "1", "--journal", "run.jobs", "--batch-size", "4")
+        told = call(
+            "plan",
+            "--model",
+            "model.safetensors",
+            "--backend",
+            "fujitsu-da",
+            "--emulate",
+            "--json",
+            "--reads",
+            "8",
+            "--epochs",
+            "2",
+            "--batch-size",
+            "4",
+            "--refine",
+            "1",
+        )
+        training = json.loads(told)["training"]
+        jobs = json.loads(call("jobs", "list", "run.jobs", "--json"))["jobs"]
+        assert training["calls"] == len(jobs)
+        assert training["reads"] == sum(job["reads"] for job in jobs)
+        assert training["seconds"] == sum(job["machine_seconds"] for job in jobs)
+
+    def test_an_unknown_option_of_an_emulator_is_one_line(self) -> None:
+        told = call(
+            "train", "--backend", "hitachi-cmos", "--emulate", "--emulator-option", "fault=401:1", status=2
+        )
+        assert "the emulator of hitachi-cmos has no option 'fault': did you mean 'faults'?" in told
+        assert "has no option 'foo'; it has: expired, " in call(
+            "emulate", "hitachi-cmos", "--option", "foo=1", status=2
+        )
+        assert "did you mean 'round_trips'" in call("emulate", "cim", "--option", "roundtrips=1", status=2)
+
     def test_without_a_machine_there_is_nothing_to_emulate(self) -> None:
         assert "--emulate needs the machine" in call("train", "--emulate", status=2)
         assert "unknown emulator 'gibbs'" in call("train", "--backend", "gibbs", "--emulate", status=2)
@@ -79,6 +140,27 @@ class TestJournal:
         call(*TRAIN, "gibbs", *more, "--resume")
         whole, parts = (ri.load_model(f"{name}.safetensors").parameters for name in ("whole", "model"))
         assert all((whole[name] == parts[name]).all() for name in whole)
+
+    def test_a_budget_for_less_than_a_call_sends_and_writes_nothing(self) -> None:
+        Path("model.safetensors").write_bytes(b"of another run")
+        more = ("--emulate", "--refine", "1", "--checkpoint", "c.state", "--budget", "seconds=3")
+        told = call(*TRAIN, "fujitsu-da", *more, status=3)
+        assert "error: fujitsu-da: the budget is reached: 0 calls and 0 reads were used, and the next" in told
+        assert "make 10 seconds of the machine, more than 3: not sent" in told
+        assert "--resume goes on, with a --budget above seconds=3" in told
+        assert "failed" not in told
+        assert "as of epoch" not in told
+        assert Path("model.safetensors").read_bytes() == b"of another run"
+        assert not Path("c.state").exists()
+
+    def test_a_stop_does_not_replace_a_model_that_is_there(self) -> None:
+        call("train", "--epochs", "1", "--hidden", "4", "--patterns", "2")
+        before = Path("model.safetensors").read_bytes()
+        more = ("--batch-size", "3", "--journal", "run.jobs", "--budget", "calls=6")
+        told = " ".join(call(*TRAIN, "gibbs", *more, status=3).split())
+        assert "epoch 1 is in model.stopped.safetensors, and model.safetensors is as it was" in told
+        assert Path("model.safetensors").read_bytes() == before
+        assert ri.load_run("model.stopped.safetensors").epochs == 1
 
     def test_a_run_that_was_killed_before_its_first_epoch_goes_on(self) -> None:
         call(*TRAIN, "gibbs", "--out", "whole.safetensors")
@@ -115,7 +197,7 @@ class TestJobs:
         with running("cim") as (_, service):
             monkeypatch.setenv("CIM_GATEWAY_TOKEN", service.token)
             self.sent(folder / "run.jobs", service, 0, 1, 2)
-            assert len(re.findall(r"cim +sent", call("jobs", "list", "run.jobs"))) == 3
+            assert len(re.findall(r"cim \(emulated\) +sent", call("jobs", "list", "run.jobs"))) == 3
             assert "job 1: 3 reads of 4 spins" in call("jobs", "resume", "run.jobs", "1")
             assert "job 2: cancelled" in call("jobs", "cancel", "run.jobs", "2")
             assert "1 answers fetched, 0 jobs without one" in call("jobs", "resume", "run.jobs")

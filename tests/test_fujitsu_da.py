@@ -696,6 +696,19 @@ def test_the_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     recorded = Recorded(machine, RECORDED)
     machine.sample(PAIR)
     assert {http.headers["X-Api-Key"] for http in recorded.asked} == {TOKEN}
+    monkeypatch.setenv("FUJITSU_DA_ACCESS_TOKEN", "another")
+    with pytest.raises(
+        AuthenticationError, match="FUJITSU_DA_API_KEY and FUJITSU_DA_ACCESS_TOKEN: unset one"
+    ):
+        FujitsuDa().require()
+    for clear in (FujitsuDa(access_token=True), FujitsuDa(token="given")):
+        clear.require()
+    # One that stands alone needs no option.
+    monkeypatch.delenv("FUJITSU_DA_API_KEY")
+    machine = FujitsuDa(url="http://127.0.0.1:9")
+    recorded = Recorded(machine, RECORDED)
+    machine.sample(PAIR)
+    assert {http.headers["X-Access-Token"] for http in recorded.asked} == {"another"}
 
 
 def test_an_answer_can_be_fetched_later(service: Running) -> None:

@@ -352,7 +352,7 @@ class TestService:
                 kept = Journaled(machine, path, resume=not reached)
                 seed = np.random.default_rng(reached)
 
-                def dies(number: int, id: str) -> None:
+                def dies(number: int, id: str, emulated: str | None = None) -> None:
                     raise KeyboardInterrupt
 
                 if reached:
@@ -406,7 +406,7 @@ class TestService:
             place = dimod.BinaryQuadraticModel({(0, 0): 1.0}, {}, "SPIN")
             kept = Journaled(machine, path)
 
-            def dies(number: int, id: str) -> None:
+            def dies(number: int, id: str, emulated: str | None = None) -> None:
                 raise KeyboardInterrupt
 
             kept.journal.sent = dies  # type: ignore[method-assign]

@@ -60,6 +60,7 @@ def test_it_is_hidden_in_whatever_way_it_is_written(token: str) -> None:
 def test_other_texts_stay_as_they_are() -> None:
     assert Secret("mackerel").hidden_in("mack erel") == "mack erel"
     assert Secret("a.c").hidden_in("abc") == "abc"
+    assert Secret("a").hidden_in("Name has a: 'a', a1") == "Name has ***: '***', a1"
     assert Secret("").hidden_in("all of it") == "all of it"
 
 

@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import gzip
 import logging
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from rapid_ising.errors import (
 )
 from rapid_ising.remote import Reply, Secret, Transport, decoded, transport
 from rapid_ising.remote.backoff import Backoff, retry_after
-from rapid_ising.remote.transport import PATIENCE, TRIES, Failure
+from rapid_ising.remote.transport import FIRST_TRIES, PATIENCE, TRIES, Failure
 
 TOKEN = "mack\"erel\\ '&%"
 
@@ -145,6 +146,37 @@ def test_a_service_that_is_not_there_is_told_with_its_address(pauses: list[float
     url = nowhere()
     with pytest.raises(BackendError, match=f"cannot be reached at {url}.* 8 times"):
         Transport("demo", url).post("/", b"", deadline=Deadline(20))
+
+
+def test_a_name_that_nobody_knows_is_given_up_sooner_than_one_that_was_known(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def shown(what: str) -> Iterator[None]:
+        told.append(what)
+        yield
+
+    monkeypatch.setattr(transport, "waiting", shown)
+
+    def unknown(*given: object, **options: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    with scripted(answer(200)) as service:
+        way = Transport("demo", service.url.replace("127.0.0.1", "localhost"))
+        known = Transport("demo", service.url.replace("127.0.0.1", "localhost"))
+        known.get("/", deadline=Deadline(20))
+        known.client.close()
+        known._client = None
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "getaddrinfo", unknown)
+            with pytest.raises(BackendError, match=rf"not known, {FIRST_TRIES} times in a row"):
+                way.get("/", deadline=Deadline(20))
+            assert len(pauses) == FIRST_TRIES - 1
+            assert re.fullmatch(rf"demo cannot be reached at {way.url}: trying again in [\d.]+ s", told[0])
+            with pytest.raises(BackendError, match=rf"not known, {TRIES} times in a row"):
+                known.get("/", deadline=Deadline(20))
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -133,6 +133,9 @@ class AmplifyAe(RemoteMachine):
             )
         if positive_integer("num_gpus", self.num_gpus, minimum=0) > 4:
             raise InvalidParameterError(f"num_gpus must be at most 4, not {self.num_gpus}")
+        # The way to set a field of a frozen dataclass.
+        facts = dataclasses.replace(self.capabilities, call_time=1e-3 * self.timeout)
+        object.__setattr__(self, "capabilities", facts)
         self._connect(TOKEN)
 
     def _body(self, request: Request) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, final, get_args
 
@@ -12,6 +13,7 @@ import numpy as np
 from rapid_ising import Capabilities, Request
 from rapid_ising.deadline import Deadline
 from rapid_ising.errors import (
+    AuthenticationError,
     BackendError,
     InvalidParameterError,
     JobFailedError,
@@ -115,7 +117,8 @@ class FujitsuDa(RemoteMachine):
     temperature_interval
         Version 2: the iterations between two temperatures at beta = infinity; None takes 100.
     access_token
-        Whether the token is an access token, sent as X-Access-Token, in place of an API key.
+        Whether the token is an access token, sent as X-Access-Token, in place of an API key; one from the
+        environment is what its variable says.
     url
         The address of the service or of an emulator.
     token
@@ -150,6 +153,7 @@ class FujitsuDa(RemoteMachine):
     access_token: bool = False
     url: str = URL
     token: str | Secret | None = dataclasses.field(default=None, repr=False, compare=False)
+    _unclear: bool = dataclasses.field(default=False, init=False, repr=False, compare=False)
     _ours: set[str] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
     _before: dict[str, set[str]] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -168,8 +172,21 @@ class FujitsuDa(RemoteMachine):
                 raise InvalidParameterError(f"{option} must be at most {high}, not {value}")
         # The way to set a field of a frozen dataclass.
         object.__setattr__(self, "capabilities", self._facts())
-        variable, header = (ACCESS_TOKEN, "X-Access-Token") if self.access_token else (API_KEY, "X-Api-Key")
-        self._connect(variable, header=header, prefix="")
+        set_here = [name for name in (API_KEY, ACCESS_TOKEN) if self.token is None and os.environ.get(name)]
+        if self.access_token or set_here == [ACCESS_TOKEN]:
+            self._connect(ACCESS_TOKEN, header="X-Access-Token", prefix="")
+        else:
+            self._connect(API_KEY, header="X-Api-Key", prefix="")
+        object.__setattr__(self, "_unclear", len(set_here) == 2 and not self.access_token)
+
+    def require(self) -> None:
+        """Raise also when both variables are set and no option says which of them counts; sends nothing."""
+        super().require()
+        if self._unclear:
+            raise AuthenticationError(
+                f"the environment has two tokens for {self.name}, {API_KEY} and {ACCESS_TOKEN}: unset one of "
+                "them, or take the second by access_token=true"
+            )
 
     def _facts(self) -> Capabilities:
         old = self.version == "v2"
@@ -182,6 +199,7 @@ class FujitsuDa(RemoteMachine):
             temperature="settable" if old else "none",
             returns="multiset" if old else "distinct",
             max_reads=MOST_RUNS if old else MOST_SOLUTIONS * self._option("num_group"),
+            call_time=None if old else float(self._option("time_limit_sec")),
             seedable=False,
             remote=True,
             tested=CONTRACT_TESTED,

@@ -37,6 +37,8 @@ PART = 5 * 1024 * 1024
 """The bytes of a part of an upload."""
 VARIABLES = 1_000_000
 """The most variables, as the vendor has published them."""
+SHORTEST = 3.0
+"""The seconds of the shortest call, by the same documents."""
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -119,20 +121,23 @@ class LeapHybrid(SapiMachine):
     @property
     def published(self) -> Capabilities:
         """The limits in the vendor's documents."""
-        return self._capabilities(VARIABLES)
+        return self._capabilities(VARIABLES, SHORTEST)
 
-    def _capabilities(self, variables: int) -> Capabilities:
+    def _capabilities(self, variables: int, shortest: float) -> Capabilities:
         return Capabilities(
             max_variables=variables,
             temperature="none",
             max_reads=1,
+            # A large problem is given more, where no time_limit is.
+            call_time=shortest if self.time_limit is None else self.time_limit,
             seedable=False,
             remote=True,
             tested=CONTRACT_TESTED,
         )
 
     def _facts(self) -> Capabilities:
-        return self._capabilities(self.properties.maximum_number_of_variables)
+        own = self.properties
+        return self._capabilities(own.maximum_number_of_variables, own.minimum_time_limit[0][1])
 
     def _rank(self, found: SolverConfiguration) -> Any:
         return str(found.properties.get("version", "")), found.identity.name

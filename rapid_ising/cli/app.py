@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +22,7 @@ from rapid_ising.cli.report import report
 from rapid_ising.cli.reproduce import reproduce
 from rapid_ising.cli.sample import sample
 from rapid_ising.cli.train import train
-from rapid_ising.errors import BudgetExceededError, RapidIsingError
+from rapid_ising.errors import BudgetExceededError, RapidIsingError, causes
 from rapid_ising.version import __version__
 
 USAGE_ERROR: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
@@ -40,7 +39,7 @@ class Commands(TyperGroup):
             status = super().main(*args, **{**options, "standalone_mode": False})
         except RapidIsingError as error:
             status = _report(str(error))
-            if any(isinstance(cause, BudgetExceededError) for cause in _causes(error)):
+            if any(isinstance(cause, BudgetExceededError) for cause in causes(error)):
                 status = OVER_BUDGET
         except USAGE_ERROR as error:
             command = error.ctx.command_path if error.ctx is not None else "rapid-ising"
@@ -52,13 +51,6 @@ class Commands(TyperGroup):
         finally:
             warnings.showwarning = shown
         sys.exit(status if isinstance(status, int) else 0)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it came from: one of several calls may be the one that was over the budget."""
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def _warn(message: Warning | str, *place: Any, **options: Any) -> None:

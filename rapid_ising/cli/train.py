@@ -38,7 +38,13 @@ from rapid_ising.cli.options import (
     hidden_sizes,
     output_file,
 )
-from rapid_ising.errors import InvalidParameterError, RapidIsingError, UnknownNameError
+from rapid_ising.errors import (
+    BudgetExceededError,
+    InvalidParameterError,
+    RapidIsingError,
+    UnknownNameError,
+    causes,
+)
 
 if TYPE_CHECKING:
     from rapid_ising.backend import Backend
@@ -245,6 +251,9 @@ def train(
     if from_data and not resume:
         start_from_data(trained, data.train, seed=seed)
     output_file(out, data_file(dataset), checkpoint)
+    # What stands there before is of another training, and is not lost to one that fails.
+    unfinished = out.with_name(f"{out.stem}.stopped{out.suffix}") if out.exists() else out
+    output_file(unfinished, data_file(dataset), checkpoint)
     if checkpoint is not None:
         output_file(checkpoint, data_file(dataset))
     around = machine_for(
@@ -283,10 +292,16 @@ def train(
                 resume=resume and not _killed_early(checkpoint, machine),
                 progress=not quiet,
             )
-        except RapidIsingError:
+        except RapidIsingError as error:
             if last.run is not None and last.run.epochs:
-                last.run.save(out)
-                remarks().print(f"the model as of epoch {last.run.epochs} is in {out}", soft_wrap=True)
+                last.run.save(unfinished)
+                kept = "" if unfinished == out else f", and {out} is as it was"
+                text = f"the model as of epoch {last.run.epochs} is in {unfinished}{kept}"
+                remarks().print(text, soft_wrap=True)
+            if checkpoint is not None and any(isinstance(e, BudgetExceededError) for e in causes(error)):
+                remarks().print(
+                    f"--resume goes on, with a --budget above {budget} for all of the run", soft_wrap=True
+                )
             raise
     run.save(out)
     if run.stopped == "interrupted":

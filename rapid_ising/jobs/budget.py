@@ -17,6 +17,18 @@ class Spent(NamedTuple):
     seconds: float
     """Seconds of the machine: those that it stated, else those that its capabilities predict."""
 
+    def told(self) -> str:
+        """Return it as words.
+
+        >>> Spent(3, 300, 2.5).told()
+        '3 calls, 300 reads and 2.5 seconds of the machine'
+        """
+        counts = {"call": self.calls, "read": self.reads}
+        parts = [f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items()]
+        if self.seconds:
+            parts.append(f"{self.seconds:.6g} seconds of the machine")
+        return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +52,10 @@ class Budget:
 
     Examples
     --------
-    >>> Budget(calls=3).check("demo", Spent(3, 300, 0.0), reads=100)
+    >>> Budget(calls=3).check("demo", Spent(3, 300, 0.0), reads=100)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    rapid_ising.errors.BudgetExceededError: demo: the next call would make 4 calls, more than 3: not sent
+    rapid_ising.errors.BudgetExceededError: demo: the budget is reached: 3 calls and 300 reads were used, ...
     """
 
     calls: int | None = None
@@ -76,7 +88,8 @@ class Budget:
         ):
             if most is not None and total is not None and total > most:
                 raise BudgetExceededError(
-                    f"{machine}: the next call would make {total:.6g} {name}, more than {most:g}: not sent"
+                    f"{machine}: the budget is reached: {spent.told()} were used, and the next call would "
+                    f"make {total:.6g} {name}, more than {most:g}: not sent"
                 )
 
 

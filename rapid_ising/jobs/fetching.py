@@ -51,7 +51,7 @@ def fetch(journal: Journal, entry: Entry, options: Mapping[str, Any] | None = No
         if id is None:
             journal.never_sent(entry.number, "the machine does not have it")
             raise JobFailedError(f"job {entry.number} never reached the machine")
-        journal.sent(entry.number, id)
+        journal.sent(entry.number, id, machine.emulated)
     if not machine.keeps or id is None:
         raise UnknownOutcomeError(f"job {entry.number}: the machine keeps no answers; the samples are lost")
     submission = machine.attach(request, id)

@@ -255,9 +255,9 @@ class Journal:
         assert found is not None
         return found
 
-    def sent(self, number: int, id: str) -> None:
-        """Write down that a machine took a job on, and its id there."""
-        self._change(number, state=SENT, id=id, sent=time.time())
+    def sent(self, number: int, id: str, emulated: str | None = None) -> None:
+        """Write down that a machine took a job on, its id there, and the emulator where it is no machine."""
+        self._change(number, state=SENT, id=id, sent=time.time(), emulated=emulated)
 
     def answered(self, number: int, content: Mapping[str, Any], **facts: Any) -> None:
         """Write down an answer; the request is not needed any more."""

@@ -54,6 +54,10 @@ class HoldsJobs(Protocol):
     finds: bool
     keeps: bool
 
+    @property
+    def emulated(self) -> str | None:
+        """What an emulator that was asked said that it is; None for a machine."""
+
     def sent(self, request: Request, tag: str) -> Held:
         """Send a request under a tag."""
 
@@ -228,7 +232,7 @@ class JournaledSubmission(Submission):
     def _begin(self) -> None:
         """Write the intent, send, and write what the machine called it."""
         stage, request, facts = self._stage, self._request, self._stage.inner.capabilities
-        predicted = (facts.read_time or 0.0) * request.num_reads
+        predicted = facts.seconds(1, request.num_reads) or 0.0
         if stage.budget is not None:
             stage.budget.check(stage.name, stage.journal.spent(), reads=request.num_reads, seconds=predicted)
         limit = request.deadline.seconds
@@ -251,7 +255,7 @@ class JournaledSubmission(Submission):
         except RapidIsingError as error:
             stage.journal.never_sent(self._entry.number, str(error))
             raise
-        stage.journal.sent(self._entry.number, self._inner.id)
+        self._sent(self._entry.number, self._inner.id)
         self._entry = dataclasses.replace(self._entry, state=SENT, id=self._inner.id)
         self._keep_first()
 
@@ -281,8 +285,13 @@ class JournaledSubmission(Submission):
             self._stage.journal.never_sent(entry.number, "the machine does not have it")
             self._begin()
             return
-        self._stage.journal.sent(entry.number, id)
+        self._sent(entry.number, id)
         self._attach(dataclasses.replace(entry, state=SENT, id=id))
+
+    def _sent(self, number: int, id: str) -> None:
+        """Write down that the machine has a job, and whether it is one."""
+        service = self._service
+        self._stage.journal.sent(number, id, None if service is None else service.emulated)
 
     def _lost(self, what: str) -> None:
         if not self._stage.again:

@@ -11,7 +11,13 @@ from typing import Any, final
 import numpy as np
 
 from rapid_ising.deadline import Deadline
-from rapid_ising.errors import BackendError, DeadlineExceededError, IncompleteError, RapidIsingError
+from rapid_ising.errors import (
+    BackendError,
+    BudgetExceededError,
+    DeadlineExceededError,
+    IncompleteError,
+    RapidIsingError,
+)
 from rapid_ising.job import Submission
 from rapid_ising.progress import Bar
 from rapid_ising.request import Answer
@@ -164,19 +170,18 @@ def complete(
 
     Raises
     ------
-    DeadlineExceededError
+    DeadlineExceededError, BudgetExceededError
         If that is the error and nothing arrived.
     IncompleteError
         If there is an error; it has what arrived.
     """
-    if not arrived and isinstance(error, DeadlineExceededError):
+    if not arrived and isinstance(error, DeadlineExceededError | BudgetExceededError):
         raise error
     answer = joined(stage, arrived, counts=counts, distinct=distinct, **facts) if arrived else None
     if error is None and answer is not None:
         return answer
-    raise IncompleteError(
-        f"{len(arrived)} of {total} {counts} arrived, then one failed: {error}", answer
-    ) from error
+    what = "the next was not sent" if isinstance(error, BudgetExceededError) else "then one failed"
+    raise IncompleteError(f"{len(arrived)} of {total} {counts} arrived, {what}: {error}", answer) from error
 
 
 def joined(

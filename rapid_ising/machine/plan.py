@@ -16,6 +16,7 @@ from rapid_ising.machine.sent_law import BOUND, SentLaw, sent_law
 from rapid_ising.machine.stage import Stage
 from rapid_ising.plain import plain
 from rapid_ising.request import Request
+from rapid_ising.validation import finite, positive_integer
 
 SHOWN = 4
 """The significant digits of a figure."""
@@ -36,6 +37,35 @@ class PlannedStage:
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a training would ask of a machine, a plan at each update."""
+
+    updates: int
+    calls: int
+    reads: int
+    seconds: float | None
+    """Seconds of the machine; None where it does not state them."""
+    price: float | None = None
+    """What a second of the machine costs."""
+
+    @property
+    def money(self) -> float | None:
+        """What it costs; None where that is not known."""
+        return None if self.seconds is None or self.price is None else self.seconds * self.price
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {**dataclasses.asdict(self), "money": self.money}
+
+    def __str__(self) -> str:
+        text = f"{count(self.updates, 'update')}: {asked(self.calls, self.reads, self.seconds)}"
+        if self.seconds is None:
+            return f"{text}; the machine does not state its seconds"
+        return text if self.money is None else f"{text}, which cost {self.money:.6g}"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """What would be sent to a machine: the stages from the outside in, the calls, the reads and the time."""
 
@@ -47,7 +77,7 @@ class Plan:
     calls: int
     reads: int
     seconds: float | None
-    """The time of the machine, where it states that of a read."""
+    """The time of the machine, where it states that of a read or its options set that of a call."""
     rounds: int = 1
     """The most times that all this is repeated, to meet the asked beta."""
     law: SentLaw | None = None
@@ -65,14 +95,36 @@ class Plan:
         facts: dict[str, Any] = plain(dataclasses.asdict(self))
         return {**facts, "sampler": self.sampler}
 
+    def training(self, rows: int, *, epochs: int, batch_size: int, price: float | None = None) -> Cost:
+        """Return what a training on so many rows would ask, where each update asks for what is planned.
+
+        Parameters
+        ----------
+        rows, epochs, batch_size
+            The rows of the training data, how often they are gone through, and how many make an update.
+        price
+            What a second of the machine costs, as on the bill.
+
+        Examples
+        --------
+        >>> plan = Plan("demo", 3, 1.0, 16, [], 1, 16, 10.0)
+        >>> print(plan.training(14, epochs=2, batch_size=5, price=0.5))
+        6 updates: 6 calls, 96 reads, 60 s of the machine, which cost 30
+        """
+        sizes = {"rows": rows, "epochs": epochs, "batch_size": batch_size}
+        rows, epochs, batch_size = (positive_integer(name, value) for name, value in sizes.items())
+        if price is not None:
+            finite("price", price, minimum=0, exclusive=True)
+        updates = epochs * -(-rows // batch_size)
+        seconds = None if self.seconds is None else updates * self.seconds
+        return Cost(updates, updates * self.calls, updates * self.reads, seconds, price)
+
     def __str__(self) -> str:
         size = f"{count(self.spins, 'spin')}, {count(self.num_reads, 'read')}"
         head = f"{self.machine}: {size} at beta = {self.beta:g}"
         width = max((len(stage.stage) for stage in self.stages), default=0)
         rows = [f"  {s.stage:<{width}}  {s.does}{told(s.facts)}" for s in self.stages]
-        cost = f"{count(self.calls, 'call')}, {count(self.reads, 'read')}"
-        if self.seconds is not None:
-            cost += f", {self.seconds:.3g} s of the machine"
+        cost = asked(self.calls, self.reads, self.seconds)
         if self.rounds > 1:
             cost += f"; up to {self.rounds} times that until beta is met"
         # Where nothing is rounded the law is the asked one but for the last digits of numbers.
@@ -111,18 +163,17 @@ def rehearse(chain: Backend, problem: Problem, *, beta: float, num_reads: int) -
         for stage in outer
     ]
     law = sent_law(chain, problem, beta)
-    asked = standin.asked
-    reads = sum(request.num_reads for request in asked)
-    time = machine.capabilities.read_time
+    calls = len(standin.asked)
+    reads = sum(request.num_reads for request in standin.asked)
     return Plan(
         machine.name,
         problem.num_variables,
         float(beta),
         num_reads,
         planned,
-        len(asked),
+        calls,
         reads,
-        None if time is None else time * reads,
+        machine.capabilities.seconds(calls, reads),
         rounds,
         law,
         not_a_sampler(facts, machine.name, law),
@@ -193,6 +244,16 @@ def count(number: int, what: str) -> str:
     ('1 call', '1200 reads')
     """
     return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def asked(calls: int, reads: int, seconds: float | None) -> str:
+    """Return what is asked of a machine as words.
+
+    >>> asked(1, 64, 10.0)
+    '1 call, 64 reads, 10 s of the machine'
+    """
+    time = [] if seconds is None else [f"{seconds:.{SHOWN}g} s of the machine"]
+    return ", ".join([count(calls, "call"), count(reads, "read"), *time])
 
 
 def told(facts: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from typing import Any, final
 from rapid_ising.errors import InvalidParameterError
 
 HIDDEN = "***"
+SHORT = 4
+"""The characters below which a secret is hidden as a word of its own only: its letters are in other words."""
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 
@@ -66,7 +68,10 @@ class Secret:
         if not self._text:
             return text
         parts = re.findall(" +|.", self._text, re.DOTALL)
-        return re.sub("".join(map(_written, parts)), lambda match: HIDDEN, text)
+        pattern = "".join(map(_written, parts))
+        if len(self._text) < SHORT:
+            pattern = rf"(?<![^\W_])(?:{pattern})(?![^\W_])"
+        return re.sub(pattern, lambda match: HIDDEN, text)
 
 
 def _written(c: str) -> str:

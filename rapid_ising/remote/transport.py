@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+import socket
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
@@ -22,6 +24,7 @@ from rapid_ising.errors import (
     UnknownOutcomeError,
 )
 from rapid_ising.log import logger
+from rapid_ising.progress import waiting
 from rapid_ising.remote.address import checked_url, loopback
 from rapid_ising.remote.authorisation import Authorisation, hide_in_logs
 from rapid_ising.remote.backoff import Backoff, retry_after
@@ -36,8 +39,8 @@ IDLE = 3.0
 """Seconds after which a connection is not used again: less than services leave one open."""
 PATIENCE = 3600.0
 """The seconds that an answer is waited for where no deadline was given, and the longest pause."""
-TRIES = 8
-"""The most tries in a row at a service that fails."""
+TRIES, FIRST_TRIES = 8, 3
+"""The most tries in a row at a service that fails, and at one whose name nobody has known yet."""
 LARGEST = 2**31
 """The bytes of the largest answer that is read."""
 MOST_TOLD = 2**16
@@ -76,6 +79,8 @@ class Failure(NamedTuple):
     """Whether time ran out while it was waited for."""
     final: bool = False
     """Whether the next try would end alike."""
+    nameless: bool = False
+    """Whether the name of the service could not be turned into an address."""
 
 
 @final
@@ -128,6 +133,7 @@ class Transport:
             hide_in_logs(token)
         self._backoff = backoff or Backoff()
         self._client: httpx.Client | None = None
+        self._known = False
         self.emulated: str | None = None
         """What an emulator said that it is; None for a service that said nothing of the kind."""
 
@@ -229,7 +235,7 @@ class Transport:
         if math.isinf(deadline.remaining):
             deadline = Deadline(PATIENCE)
         again = method != "POST" if idempotent is None else idempotent
-        failures, pauses, failed = 0, self._backoff.pauses(), ""
+        failures, pauses, failed, tries = 0, self._backoff.pauses(), "", TRIES
         while True:
             if deadline.passed:
                 raise self._late(deadline, failed)
@@ -239,6 +245,8 @@ class Transport:
             reply = self._tried(method, path, body, params, headers, deadline, silence)
             if isinstance(reply, Failure):
                 failed = reply.said
+                # A wrong address, or no network at all; one that was known comes back perhaps.
+                tries = FIRST_TRIES if reply.nameless and not self._known else TRIES
                 if reply.seen and not again:
                     raise self.unknown(failed, timed_out=reply.late)
                 if reply.seen and doubts is not None:
@@ -270,11 +278,14 @@ class Transport:
             else:
                 raise RejectedError(f"{self.machine} refuses the request ({self.said(reply)})")
             failures += 1
-            if failures >= TRIES:
+            if failures >= tries:
                 raise BackendError(f"{self.machine} {failed}, {failures} times in a row: try again later")
             pause = min(max(wait, next(pauses)), max(0.0, deadline.remaining))
             log.info("%s %s: try %d in %.2g s", self.machine, failed, failures + 1, pause)
-            sleep(pause)
+            # Its details are for the log and the error.
+            what = re.split(r": | \(", failed)[0]
+            with waiting(f"{self.machine} {what}: trying again in {pause:.2g} s"):
+                sleep(pause)
 
     def _tried(
         self,
@@ -295,7 +306,7 @@ class Transport:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             known = any(word in str(error) for word in ("CERTIFICATE", "WRONG_VERSION"))
             said = f"cannot be reached at {self.url}: {self.told(error)}"
-            return Failure(said, seen=False, final=known)
+            return Failure(said, seen=False, final=known, nameless=has_no_address(error))
         except (httpx.TransportError, httpx.DecodingError) as error:
             late = isinstance(error, httpx.TimeoutException)
             return Failure(f"broke off: {self.told(error)}", seen=True, late=late)
@@ -332,6 +343,7 @@ class Transport:
                     raise ProtocolError(
                         f"{self.machine} answers more than {LARGEST} bytes: ask for fewer reads"
                     )
+            self._known = True
             if EMULATOR in reply.headers:
                 self.emulated = self.told(reply.headers[EMULATOR])
             return Reply(reply.status_code, dict(reply.headers), b"".join(pieces))
@@ -387,6 +399,13 @@ class Transport:
     def hidden(self, text: str) -> str:
         """Return a text without the token."""
         return text if self._token is None else self._token.hidden_in(text)
+
+
+def has_no_address(error: BaseException | None) -> bool:
+    """Return whether an error comes from a name that could not be turned into an address."""
+    while error is not None and not isinstance(error, socket.gaierror):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def is_busy(busy: Callable[[Reply], bool], reply: Reply, expected: Collection[int]) -> bool:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rapid_ising.errors import MissingDependencyError, UnknownNameError
+from rapid_ising.errors import MissingDependencyError, UnknownNameError, UnknownOptionError
 
 if TYPE_CHECKING:
     from rapid_ising_backends.emulators.emulator import Emulator
@@ -59,6 +60,19 @@ def emulator_class(name: str) -> type[Emulator]:
     return found
 
 
+def emulator_options(kind: type[Emulator]) -> list[str]:
+    """Return the names of an emulator's options: those of its class, and of what it passes others on to.
+
+    >>> emulator_options(emulator_class("hitachi-cmos"))
+    ['expired', 'faults', 'port', 'seed', 'token', 'twin']
+    """
+    from rapid_ising_backends.emulators.emulator import Emulator
+
+    parts = [part for part in inspect.getmro(kind) if issubclass(part, Emulator)]
+    found = [one for part in (*parts, *kind.passed_on) for one in inspect.signature(part).parameters.values()]
+    return sorted({"port", "seed", *(one.name for one in found if one.kind is not one.VAR_KEYWORD)})
+
+
 @contextlib.contextmanager
 def emulate(
     name: str, *, faults: Faults | str | None = None, seed: int = 0, port: int = 0, **options: Any
@@ -78,6 +92,11 @@ def emulate(
     **options
         Those of the emulator's class.
 
+    Raises
+    ------
+    UnknownOptionError
+        If it has no such option.
+
     Examples
     --------
     >>> from rapid_ising import IsingModel
@@ -87,6 +106,9 @@ def emulate(
     -1
     """
     kind = emulator_class(name)
+    known = emulator_options(kind)
+    if not set(options) <= set(known):
+        raise UnknownOptionError.among(f"the emulator of {name}", options, known)
     from rapid_ising_backends.emulators.faults import parsed
     from rapid_ising_backends.emulators.server import serve
 

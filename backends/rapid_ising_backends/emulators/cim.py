@@ -50,6 +50,7 @@ class CimEmulator(Emulator):
     """
 
     name: ClassVar[str] = "cim"
+    passed_on: ClassVar[tuple[type, ...]] = (TwinCim,)
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class Emulator(ABC):
     """The backend whose protocol it speaks."""
     synchronous: ClassVar[bool] = False
     """Whether a job is answered in the request that sends it."""
+    passed_on: ClassVar[tuple[type, ...]] = ()
+    """The classes that are given the options which it does not take itself."""
 
     def __init__(
         self, twin: Backend | None = None, *, faults: Faults | None = None, token: str = "emulator-token"
