@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 ADVANTAGE = 16
 """The size of the Pegasus graph of an Advantage."""
 LONGEST_CALL, READ, PROGRAMMING = 1.0, 164e-6, 15e-3
-"""The most seconds of a call, those of a read, and those before the first, of an Advantage's anneals of 20 us."""
+"""The most seconds of a call, those of a read of it and those before the first; of an Advantage, at 20 us."""
 KNOWN = ("chimera", "pegasus", "zephyr")
 
 
