@@ -63,7 +63,7 @@ class Capabilities:
     max_call_time: float | None = None
     """The most seconds of the machine in one call."""
     call_time: float | None = None
-    """The seconds of the machine that a call is set to take, beside its reads; None where nothing sets it."""
+    """The seconds of the machine that a call takes, beside its reads, where machine or options state them."""
     structures: tuple[type[Couplings], ...] | None = None
     """The structures of couplings that the machine takes; None is any."""
     seedable: bool = True

@@ -849,6 +849,7 @@ def test_capabilities_round_trip() -> None:
         max_reads=10,
         read_time=0.5,
         max_call_time=2.0,
+        call_time=0.25,
         structures=(ri.Patterns, ri.Dense),
         seedable=False,
         remote=True,

@@ -174,7 +174,7 @@ def test_a_name_that_nobody_knows_is_given_up_sooner_than_one_that_was_known(
             with pytest.raises(BackendError, match=rf"not known, {FIRST_TRIES} times in a row"):
                 way.get("/", deadline=Deadline(20))
             assert len(pauses) == FIRST_TRIES - 1
-            assert re.fullmatch(rf"demo cannot be reached at {way.url}: trying again in [\d.]+ s", told[0])
+            assert re.fullmatch(r"demo cannot be reached: trying again in [\d.]+ s", told[0])
             with pytest.raises(BackendError, match=rf"not known, {TRIES} times in a row"):
                 known.get("/", deadline=Deadline(20))
 

@@ -29,8 +29,8 @@ Range = tuple[float, float]
 Array = npt.NDArray[Any]
 ADVANTAGE = 16
 """The size of the Pegasus graph of an Advantage."""
-LONGEST_CALL, READ = 1.0, 164e-6
-"""Seconds of a call and of a read of it, as an Advantage has them at 20 microseconds of annealing."""
+LONGEST_CALL, READ, PROGRAMMING = 1.0, 164e-6, 15e-3
+"""The most seconds of a call, those of a read of it and those before the first; of an Advantage, at 20 us."""
 KNOWN = ("chimera", "pegasus", "zephyr")
 
 
@@ -124,7 +124,8 @@ class Dwave(SapiMachine):
         couplings: Range,
         reads: int,
         read_time: float = READ,
-        call_time: float = LONGEST_CALL,
+        longest_call: float = LONGEST_CALL,
+        programming: float = PROGRAMMING,
     ) -> Capabilities:
         return Capabilities(
             max_variables=len(graph),
@@ -134,7 +135,8 @@ class Dwave(SapiMachine):
             temperature="effective",
             max_reads=reads,
             read_time=read_time,
-            max_call_time=call_time,
+            max_call_time=longest_call,
+            call_time=programming,
             seedable=False,
             remote=True,
             tested=CONTRACT_TESTED,
@@ -164,7 +166,7 @@ class Dwave(SapiMachine):
                 f"annealing_time of {self.definition.identity.name} must be {shortest:g} to {longest:g} "
                 f"microseconds, not {self.annealing_time:g}"
             )
-        read, call = self._times()
+        read, call, programming = self._times()
         return self._capabilities(
             graph_of(own),
             own.h_range,
@@ -172,10 +174,11 @@ class Dwave(SapiMachine):
             own.num_reads_range[1],
             1e-6 * read,
             1e-6 * call,
+            1e-6 * programming,
         )
 
-    def _times(self) -> tuple[float, float]:
-        """Return the microseconds of a read, and those that all reads of a call may take."""
+    def _times(self) -> tuple[float, float, float]:
+        """Return the microseconds of a read, the most of all reads of a call, and those before them."""
         own, longest = self.properties, self.properties.problem_run_duration_range[1]
         try:
             # By the vendor's model, for a problem on all qubits: their readout takes longest.
@@ -188,8 +191,10 @@ class Dwave(SapiMachine):
         except (KeyError, ValueError):
             # Without the vendor's timing data: the limit as `max_num_reads` of its client has it.
             read = self.annealing_time + own.default_readout_thermalization
-            return read, longest - own.default_programming_thermalization
-        return float(two - one), float(longest - (2 * one - two))
+            programming = own.default_programming_thermalization
+            return read, longest - programming, programming
+        programming = float(2 * one - two)
+        return float(two - one), longest - programming, programming
 
     def _check(self, request: Request) -> None:
         limits = None if self.token is None else self.properties.per_qubit_coupling_range

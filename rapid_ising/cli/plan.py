@@ -112,7 +112,7 @@ def plan(
 
       rapid-ising plan --model model.safetensors --backend twin-digital-annealer
       rapid-ising plan --model model.safetensors --backend fujitsu-da --emulate
-      rapid-ising plan --model model.safetensors --backend fujitsu-da --epochs 100 --price 0.5
+      rapid-ising plan --model model.safetensors --backend fujitsu-da --epochs 9
     """
     from rapid_ising.datasets import load
     from rapid_ising.machine.prepare import plan as planned

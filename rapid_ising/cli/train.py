@@ -253,6 +253,7 @@ def train(
     output_file(out, data_file(dataset), checkpoint)
     # What stands there before is of another training, and is not lost to one that fails.
     unfinished = out.with_name(f"{out.stem}.stopped{out.suffix}") if out.exists() else out
+    output_file(unfinished, data_file(dataset), checkpoint)
     if checkpoint is not None:
         output_file(checkpoint, data_file(dataset))
     around = machine_for(

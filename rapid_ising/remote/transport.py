@@ -283,7 +283,7 @@ class Transport:
             pause = min(max(wait, next(pauses)), max(0.0, deadline.remaining))
             log.info("%s %s: try %d in %.2g s", self.machine, failed, failures + 1, pause)
             # Its details are for the log and the error.
-            what = re.split(r": | \(", failed)[0]
+            what = re.split(r": | \(| at ", failed)[0]
             with waiting(f"{self.machine} {what}: trying again in {pause:.2g} s"):
                 sleep(pause)
 
