@@ -35,7 +35,7 @@ class PlannedStage:
 
 
 @final
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Plan:
     """What would be sent to a machine: the stages from the outside in, the calls, the reads and the time."""
 
@@ -65,7 +65,8 @@ class Plan:
         facts: dict[str, Any] = plain(dataclasses.asdict(self))
         return {**facts, "sampler": self.sampler}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """Return the table, which the last line of a cell of a notebook shows."""
         size = f"{count(self.spins, 'spin')}, {count(self.num_reads, 'read')}"
         head = f"{self.machine}: {size} at beta = {self.beta:g}"
         width = max((len(stage.stage) for stage in self.stages), default=0)
