@@ -48,6 +48,7 @@ kills: $(INSTALLED)  ## kill and resume trainings on emulators; ARGS=200 for so 
 
 docs: $(INSTALLED)  ## build the documentation: build/docs/html/index.html
 	@$(BIN)/sphinx-build -q -W --keep-going --doctree-dir build/docs/doctrees docs build/docs/html
+	@echo build/docs/html/index.html
 
 PAGE ?= reproduction
 docs-page:  ## copy the page in reproduction/ into docs/; PAGE=machines for that one

@@ -164,7 +164,7 @@ class Backend(ABC):
             variables = canonical_variables(problem)
         else:
             raise InvalidParameterError(
-                f"a problem is an IsingModel or a dimod.BinaryQuadraticModel, not a {type(problem).__name__}"
+                f"a problem is an IsingModel or a dimod.BinaryQuadraticModel, not {type(problem).__name__}"
             )
         start = None
         if initial_states is not None:

@@ -130,7 +130,7 @@ class Capabilities:
             known = " or ".join(kind.__name__ for kind in self.structures)
             raise CapabilityError(
                 f"{name} takes {known} couplings and the problem has {type(model.couplings).__name__}: "
-                "build the model from patterns, or use another machine"
+                "use a model that has them (PatternBoltzmannMachine has Patterns), or another machine"
             )
         if not self.fields and np.any(model.fields):
             raise CapabilityError(

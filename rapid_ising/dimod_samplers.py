@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import numbers
 import sys
 import threading
 from collections.abc import Hashable, Mapping
@@ -17,9 +18,15 @@ from dimod.core.structured import Structured
 from dimod.exceptions import BinaryQuadraticModelStructureError
 
 from rapid_ising.backend import Backend, LocalBackend
-from rapid_ising.capabilities import Capabilities
+from rapid_ising.capabilities import PREPARE, Capabilities
 from rapid_ising.deadline import Deadline
-from rapid_ising.errors import BackendError, CapabilityError, InvalidParameterError, ProblemTooLargeError
+from rapid_ising.errors import (
+    BackendError,
+    CapabilityError,
+    InvalidParameterError,
+    ProblemTooLargeError,
+    UnknownOptionError,
+)
 from rapid_ising.plain import plain
 from rapid_ising.request import Request
 from rapid_ising.typing import States
@@ -164,7 +171,7 @@ class WrappedSampler(LocalBackend):
     def _rows(self, answer: Any, request: Request) -> States:
         """Return the answer's states as spins, one row a read."""
         if not isinstance(answer, dimod.SampleSet):
-            raise BackendError(f"{self.name} returned a {type(answer).__name__}, not a SampleSet")
+            raise BackendError(f"{self.name} must return a SampleSet, not {type(answer).__name__}")
         order = list(answer.variables)
         if set(order) != set(request.variables):
             raise BackendError(f"{self.name} returned samples of other variables than it was asked for")
@@ -198,14 +205,14 @@ class BackendSampler(Sampler):
     def __init__(self, backend: Backend, defaults: Mapping[str, Any] | None = None) -> None:
         self.backend = backend
         self.defaults = dict(defaults or {})
-        wrong = sorted(set(self.defaults) - set(self.parameters))
+        wrong = self._unknown(self.defaults)
         if wrong:
-            raise InvalidParameterError(
-                f"a backend's sample() takes no {', '.join(wrong)}; it takes {', '.join(self.parameters)}"
-            )
-        if self.defaults.get("seed") is not None:
+            raise InvalidParameterError(wrong)
+        self._seed = self.defaults.get("seed")
+        self._calls = 0
+        if self._seed is not None:
             # One generator for all calls: a number would give each the same samples.
-            self.defaults["seed"] = generator(self.defaults["seed"])
+            self.defaults["seed"] = generator(self._seed)
 
     @property
     def parameters(self) -> dict[str, list[str]]:
@@ -228,8 +235,46 @@ class BackendSampler(Sampler):
         return {"backend": self.backend.name, **values, **named}
 
     def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
-        """Return ``backend.sample(bqm, **parameters)``; an unknown parameter is a TypeError."""
-        return self.backend.sample(bqm, **{**self.defaults, **parameters})
+        """Return ``backend.sample(bqm, **parameters)``.
+
+        Where the seed is that of all calls, ``info["rapid_ising"]`` has it with the number of the call, 1 for
+        the first.
+
+        Raises
+        ------
+        UnknownOptionError
+            If there is no such parameter; a TypeError too.
+        CapabilityError, ProblemTooLargeError
+            If the machine cannot take the problem.
+        """
+        wrong = self._unknown(parameters)
+        if wrong:
+            raise UnknownOptionError(wrong)
+        try:
+            found = self.backend.sample(bqm, **{**self.defaults, **parameters})
+        except CapabilityError as error:
+            limit = str(error).removesuffix(PREPARE)
+            if limit == str(error):
+                raise
+            raise CapabilityError(
+                f"{limit}: rapid_ising.as_dimod_sampler(rapid_ising.prepare(machine, bqm, show=False)) has it"
+            ) from error
+        if self._seed is not None and "seed" not in parameters:
+            self._calls += 1
+            seed = int(self._seed) if isinstance(self._seed, numbers.Integral) else None
+            found.info["rapid_ising"].update(seed=seed, call=self._calls)
+        return found
+
+    def _unknown(self, given: Mapping[str, Any]) -> str:
+        """Return what is wrong with the names of parameters, nothing where all are known."""
+        wrong = sorted(set(given) - set(self.parameters))
+        name = self.backend.name
+        if not wrong:
+            return ""
+        return (
+            f"sample() of a backend takes no {', '.join(wrong)}; it takes {', '.join(self.parameters)}. "
+            f"Options of the machine go into load_backend({name!r}, ...): rapid-ising backends {name}"
+        )
 
 
 @final

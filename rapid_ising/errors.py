@@ -50,7 +50,7 @@ def nearest(name: object, names: Iterable[str]) -> str:
     >>> nearest("burnin", ["burn_in", "thinning"])
     "'burn_in'"
     """
-    near = difflib.get_close_matches(str(name), list(names), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), list(names), n=3)
     return " or ".join(map(repr, near))
 
 

@@ -277,7 +277,8 @@ class IsingModel:
         Raises
         ------
         InvalidProblemError
-            If an edge has no such attribute, or joins a node to itself, or a value is no finite number.
+            If an edge has no such attribute, or joins a node to itself, or a value is no finite number; or if
+            the graph is directed.
 
         Examples
         --------
@@ -287,6 +288,11 @@ class IsingModel:
         >>> IsingModel.from_graph(graph).energies([1, 1])
         array([-0.5])
         """
+        if graph.is_directed():
+            raise InvalidProblemError(
+                "the graph is directed and couplings are not: an edge back would be another coupling or the "
+                "same one; give graph.to_undirected(), which keeps one of the two"
+            )
         place = {node: index for index, node in enumerate(graph)}
         ends = np.empty((graph.number_of_edges(), 2), np.intp)
         found = []

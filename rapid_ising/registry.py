@@ -88,7 +88,7 @@ def as_backend(backend: str | Backend | Sampler) -> Backend:
     if isinstance(backend, Sampler):
         return unwrapped(backend) or WrappedSampler(backend)
     raise InvalidParameterError(
-        f"backend must be a name, a Backend or a dimod.Sampler, not a {type(backend).__name__}"
+        f"backend must be a name, a Backend or a dimod.Sampler, not {type(backend).__name__}"
     )
 
 

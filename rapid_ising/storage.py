@@ -19,6 +19,8 @@ from rapid_ising.version import __version__
 
 Arrays = dict[str, npt.NDArray[Any]]
 KEY = "rapid_ising"
+NPY = b"\x93NUMPY"
+"""What a .npy file begins with."""
 
 
 def write(
@@ -68,6 +70,11 @@ def _like(path: Path) -> str:
     return f": did you mean {near}?" if near else ""
 
 
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
 def read(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and facts of a file that ``write`` made, of one of these kinds.
 
@@ -84,6 +91,11 @@ def read(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, A
             facts = json.loads((file.metadata() or {})[KEY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
+        if _begins(source, NPY):
+            raise CheckpointError(
+                f"{source} is an array of NumPy, no file of rapid-ising: "
+                "datasets.load, or --dataset, takes data"
+            ) from error
         raise CheckpointError(
             f"{source} is truncated or damaged, or no file of rapid-ising ({error})"
         ) from error

@@ -86,7 +86,7 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if not isinstance(model, Model):
-            raise InvalidParameterError(f"model must be a model such as RBM, not a {type(model).__name__}")
+            raise InvalidParameterError(f"model must be a model such as RBM, not {type(model).__name__}")
         if negative_phase is not None and (backend is not None or num_reads is not None):
             raise InvalidParameterError(
                 "give either negative_phase or a backend and its num_reads: backend=X is "
@@ -175,7 +175,7 @@ class NegativePhase(torch.nn.Module):  # type: ignore[misc]
         """Return rows of visible spins where the model's parameters lie, in their type."""
         model = self._model
         if not isinstance(visible, torch.Tensor):
-            raise InvalidDataError(f"visible must be a torch.Tensor, not a {type(visible).__name__}")
+            raise InvalidDataError(f"visible must be a torch.Tensor, not {type(visible).__name__}")
         given = visible.detach().cpu().to(torch.float64)
         given = given[None] if given.ndim == 1 else given
         if given.ndim and not len(given):

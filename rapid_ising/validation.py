@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from typing import Any
 
 import array_api_compat
@@ -72,6 +73,11 @@ def generator(seed: Seed, stream: int = SAMPLING) -> np.random.Generator:
 
 def rectangular(name: str, values: Any) -> npt.NDArray[Any]:
     """Return ``values`` as a numeric array; ragged or non-numeric input is refused."""
+    if isinstance(values, str | os.PathLike):
+        raise InvalidDataError(
+            f"{name} must be an array, not the text {os.fspath(values)!r}: where that is a file, "
+            "numpy.load it first"
+        )
     try:
         array = np.asarray(to_numpy(values))
     except ValueError as error:
@@ -99,7 +105,7 @@ def spins(name: str, values: Any, width: int | None = None) -> npt.NDArray[np.in
         raise InvalidDataError(f"{name} has rows of {array.shape[1]} values where {width} are needed")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
-        raise InvalidDataError(f"{name} has a value that is not finite at row {row}, column {column}")
+        raise InvalidDataError(f"{name}: a value is not finite at row {row}, column {column}")
     wrong = (array != 1) & (array != -1)
     if array.dtype == bool or wrong.any():
         hint = _cure(name, array, array_api_compat.is_torch_array(values))

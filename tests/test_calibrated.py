@@ -462,6 +462,8 @@ def test_gains_that_agree_are_put_together() -> None:
     assert math.isclose(both.error, 125**-0.5)
     assert old.then(Gain(3.0, 0.2), 0.03) == Gain(3.0, 0.2)
     assert old.aged(0.03).error > old.error
+    # As of reads that are all alike.
+    assert Gain(0.0, 0.0).then(Gain(0.0, 0.0), 0.03).value == 0.0
 
 
 @final

@@ -133,7 +133,7 @@ def test_a_test_share_out_of_range_is_refused(share: Any) -> None:
 
 @pytest.mark.parametrize(("count", "share"), [(10, 1.0), (10, 0.99), (1, 0.2)])
 def test_a_split_leaves_an_image_to_train_on(count: int, share: float) -> None:
-    with pytest.raises(InvalidParameterError, match=f"of {count} images leaves none to train on"):
+    with pytest.raises(InvalidParameterError, match=f"of {count} images? leaves none to train on"):
         from_array(spin_rows(count, 4), test_share=share)
 
 
@@ -194,8 +194,10 @@ def test_a_shape_that_does_not_fit_is_refused(size: tuple[int, ...], shape: Any,
         ([1, -1, 1], "a single image is a list of one"),
         (1, "one row an image"),
         ([], "one row an image"),
-        (np.zeros((0, 4)), "one row an image"),
-        (np.zeros((4, 0)), "one row an image"),
+        (np.zeros((0, 4)), r"images has no rows, its shape is \(0, 4\)"),
+        (np.zeros((4, 0)), r"images has no pixels, its shape is \(4, 0\)"),
+        ("x.npy", r"not the text 'x\.npy': where that is a file, numpy\.load it"),
+        (Path("x.npy"), r"numpy\.load it"),
         (np.ones((2, 2, 2, 2)), "one row an image"),
     ],
 )

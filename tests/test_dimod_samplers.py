@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from rapid_ising.errors import (
     ProblemTooLargeError,
     RapidIsingError,
 )
+from rapid_ising.notices import RoundingWarning
 
 BQM = dimod.BinaryQuadraticModel({"b": 0.5, "a": -1.0}, {("a", "b"): 0.25}, "SPIN")
 
@@ -133,8 +135,8 @@ def test_a_slow_sampler_meets_the_deadline(slow: Scripted, timeout: float, deadl
         (answering([[1, 1]], num_occurrences=[5]), "5 reads where 2 were asked"),
         (dimod.SampleSet.from_samples(np.zeros((0, 2)), "SPIN", []), "other variables|no samples"),
         (answering(np.zeros((0, 2))), "no samples"),
-        ([{"a": 1, "b": 1}], "returned a list, not a SampleSet"),
-        (None, "returned a NoneType, not a SampleSet"),
+        ([{"a": 1, "b": 1}], "must return a SampleSet, not list"),
+        (None, "must return a SampleSet, not NoneType"),
     ],
 )
 def test_a_faulty_answer(answer: Any, message: str) -> None:
@@ -267,8 +269,29 @@ def test_a_backend_as_a_sampler() -> None:
     assert set(sampler.parameters) == {"num_reads", "beta", "seed", "initial_states", "deadline"}
     assert len(sampler.sample(BQM)) == 1
     assert len(sampler.sample_qubo({("x", "y"): 1.0}, num_reads=5, beta=2.0, seed=0)) == 5
-    with pytest.raises(TypeError, match="num_raeds"):
-        sampler.sample(BQM, num_raeds=3)
+    with pytest.raises(
+        TypeError, match=r"takes no num_sweeps; it takes num_re.*load_backend\('exact', "
+    ):
+        sampler.sample(BQM, num_sweeps=3)
+
+
+def test_a_seed_of_all_calls_is_recorded_with_the_number_of_the_call() -> None:
+    sampler = ri.as_dimod_sampler("exact", seed=5)
+    told = [sampler.sample(BQM).info["rapid_ising"] for _ in range(2)]
+    assert [(info["seed"], info["call"]) for info in told] == [(5, 1), (5, 2)]
+    own = sampler.sample(BQM, seed=3).info["rapid_ising"]
+    assert (own["seed"], "call" in own) == (3, False)
+
+
+@pytest.mark.parametrize("name", ["twin-digital-annealer", "twin-cim", "twin-cmos"])
+def test_a_limit_that_a_stage_lifts_names_the_way_for_samplers(name: str) -> None:
+    with pytest.raises(CapabilityError, match=r"as_dimod_sampler\(rapid_ising\.prepare\(machine, bqm"):
+        ri.as_dimod_sampler(name).sample(BQM, num_reads=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RoundingWarning)
+        sampler = ri.as_dimod_sampler(ri.prepare(name, BQM, show=False), seed=0)
+    # A machine of distinct states returns fewer rows.
+    assert 1 <= len(sampler.sample(BQM, num_reads=3)) <= 3
 
 
 def test_a_composite_around_a_backend_is_a_backend_again() -> None:

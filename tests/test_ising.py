@@ -247,6 +247,7 @@ def test_a_graph_is_what_dimod_reads_of_it() -> None:
         (nx.Graph([("a", "b")]), "it has none"),
         (nx.Graph([("a", "a", {"coupling": 1.0})]), "join spin 0 to itself"),
         (nx.Graph([("a", "b", {"coupling": "1"})]), "must hold real numbers"),
+        (nx.DiGraph([("a", "b", {"coupling": 1.0})]), r"directed .* give graph\.to_undirected\(\)"),
         (nx.Graph([("a", "b", {"coupling": np.inf})]), "every value must be finite"),
     ],
 )

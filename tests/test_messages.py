@@ -128,7 +128,7 @@ MISTAKES: list[tuple[Callable[[], Any], str, list[str]]] = [
     (
         lambda: ri.load_model("spins.npy"),
         "sample spins.npy",
-        ["spins.npy is truncated or damaged, or no file of rapid-ising"],
+        ["spins.npy is an array of NumPy, no file of rapid-ising", "--dataset, takes data"],
     ),
 ]
 
@@ -147,6 +147,18 @@ def test_a_mistake_names_its_cause_and_its_cure(
     for part in parts:
         assert part.removeprefix("error: ") in str(caught.value)
         assert part in shown
+
+
+def test_a_name_that_is_near_none_is_given_none() -> None:
+    with pytest.raises(RapidIsingError, match=r"unknown backend 'nope': Known: "):
+        ri.load_backend("nope")
+
+
+def test_a_mistyped_name_of_the_package() -> None:
+    with pytest.raises(AttributeError, match=r"PaternRBM: did you mean 'PatternRBM'"):
+        _ = ri.PaternRBM  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"zzz$"):
+        _ = ri.zzz  # type: ignore[attr-defined]
 
 
 def test_the_cures_of_wrong_arrays_cure_them() -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import rapid_ising as ri
 from rapid_ising.errors import InvalidDataError, InvalidParameterError, MissingDependencyError
 from rapid_ising.machine import Calibrated
-from rapid_ising.plotting import png, svg, themed
+from rapid_ising.plotting import notebook_figure, png, svg, themed
 from rapid_ising.plotting.style import DARK, LIGHT, PIXELS, PYPLOT
 from rapid_ising.report.run_page import run_page
 
@@ -113,6 +113,18 @@ def test_it_is_drawn_where_it_is_told_to() -> None:
         ri.plot_reconstructions(EMPTY.model, ri.datasets.stripes(2), ax=places[4]),
     ]
     assert all(there is here for there, here in zip(drawn, places[1:], strict=True))
+
+
+def test_a_notebook_shows_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the value of a cell, or at its end where pyplot still holds it."""
+    pyplot = importlib.import_module(PYPLOT)
+    figure: Any = ri.plot_history(HISTORY)
+    assert figure._repr_mimebundle_(include=None, exclude=None) == {}
+    assert len(pyplot.get_fignums()) == 1, "a window stays"
+    monkeypatch.setattr(notebook_figure, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    assert figure._repr_mimebundle_(include=None, exclude=None) == {}
+    assert pyplot.get_fignums() == []
+    assert figure.axes
 
 
 def test_it_is_one_of_pyplots_where_that_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:

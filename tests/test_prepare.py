@@ -129,7 +129,8 @@ def test_the_plan_tells_what_would_be_done_and_sends_nothing() -> None:
     # Two gauges of 25 reads, each in four calls of at most seven; one spin of three is the ancilla.
     assert (found.calls, found.reads) == (8, 50)
     assert found.seconds == pytest.approx(0.5)
-    text = str(found)
+    text = repr(found)
+    assert text == str(found)
     for stage in FACTS["all"][1]:
         assert stage.lower() in text.lower()
     assert "8 calls, 50 reads" in text
@@ -160,6 +161,10 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent() -> None:
         prepare(machine, MODEL, show=False)
     with pytest.raises(CapabilityError, match="limited"):
         prepare(Limited(ri.Capabilities(structures=(ri.Patterns,))), MODEL, show=False)
+    for layered in (ri.RBM(2, 2, seed=0), ri.PatternRBM(2, 2, 1, seed=0)):
+        with pytest.raises(CapabilityError, match="PatternBoltzmannMachine"):
+            prepare("twin-photonic", layered, show=False)
+    prepare("twin-photonic", ri.PatternBoltzmannMachine(4, 1, seed=0), show=False)
     with pytest.raises(InvalidParameterError, match="model"):
         prepare("exact", 3, show=False)  # type: ignore[arg-type]
     assert machine.calls == []

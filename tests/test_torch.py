@@ -290,7 +290,7 @@ def test_parameters_that_diverged_are_refused(wrong: float) -> None:
         (torch.tensor([[0.0, 1.0, 1.0, 0.0]]), "look like bits"),
         (torch.tensor([[0.5, 1.5, 1.0, 0.0]]), "not 0.5"),
         (torch.tensor([[float("nan"), 1.0, 1.0, 0.0]]), "not finite"),
-        (np.ones((2, 4)), "torch.Tensor, not a ndarray"),
+        (np.ones((2, 4)), "torch.Tensor, not ndarray"),
     ],
 )
 def test_what_is_no_data(rows: Any, message: str) -> None:

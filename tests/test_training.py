@@ -426,7 +426,7 @@ def test_a_learned_scale_learns(tmp_path: Path) -> None:
 
 WRONG_PARTS: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": ri.SGD, "learning_rate": 0.5}, "not the class SGD"),
-    ({"optimizer": 3}, "optimizer must be one of the names sgd, adam, or a Optimizer, not a int"),
+    ({"optimizer": 3}, "optimizer must be one of the names sgd, adam, or of the class Optimizer, not int"),
     ({"constraint": 3}, "constraint must be"),
     ({"constraint": ri.Clip}, "not the class Clip"),
     ({"negative_phase": ["cd"]}, "negative phase must be"),

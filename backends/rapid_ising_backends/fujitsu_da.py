@@ -107,11 +107,14 @@ class FujitsuDa(RemoteMachine):
         The version of the API.
     time_limit_sec
         The seconds of a search, 1 to 3600; None takes 10.
-    num_run, num_group
-        The searches of a group, 1 to 1024, and the groups, 1 to 16; None takes a search a read, 16 at least,
-        and one group.
-    gs_level, gs_cutoff
-        How long and how stubbornly one search goes on, 0 to 100 and 0 to 1e6; None takes 5 and 8000.
+    num_run
+        The searches of a group, 1 to 1024; None takes one a read, 16 at least.
+    num_group
+        The groups of searches, 1 to 16; None takes one.
+    gs_level
+        How long one search goes on, 0 to 100; None takes 5.
+    gs_cutoff
+        How stubbornly one search goes on, 0 to 1e6; None takes 8000.
     number_iterations
         Version 2: the iterations of a run; None takes a million.
     temperature_interval

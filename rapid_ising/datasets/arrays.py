@@ -52,7 +52,10 @@ def from_array(
     Dataset('data': 10 images of 2 x 3, 8 to train on, 2 held out)
     """
     array = rectangular("images", images)
-    if array.ndim not in (2, 3) or 0 in array.shape:
+    if array.ndim in (2, 3) and 0 in array.shape:
+        missing = "pixels" if len(array) else "rows"
+        raise InvalidDataError(f"images has no {missing}, its shape is {array.shape}: give at least one")
+    if array.ndim not in (2, 3):
         raise InvalidDataError(
             "images must have one row an image, shape (n, pixels) or (n, rows, columns), not "
             f"{array.shape}; a single image is a list of one"

@@ -177,7 +177,8 @@ def held_out(count: int, test_share: float, seed: Seed) -> npt.NDArray[np.bool_]
     size = max(1, round(share * count)) if share > 0 else 0
     if size >= count:
         raise InvalidParameterError(
-            f"test_share {share:g} of {count} images leaves none to train on: give less, or 0"
+            f"test_share {share:g} of {count} image{'' if count == 1 else 's'} leaves none to train on: give "
+            "less, or 0"
         )
     chosen = np.zeros(count, dtype=np.bool_)
     chosen[generator(seed).choice(count, size, replace=False)] = True

@@ -115,7 +115,7 @@ def evaluate(
     """
     if not isinstance(dataset, Dataset):
         raise InvalidDataError(
-            f"evaluate needs a Dataset, not a {type(dataset).__name__}: make one with "
+            f"evaluate needs a Dataset, not {type(dataset).__name__}: make one with "
             "datasets.from_array(images, shape)"
         )
     known = first_known(dataset.shape) if mask is None else mask

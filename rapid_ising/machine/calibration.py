@@ -45,7 +45,7 @@ class Gain:
         apart = abs(new.value - self.value)
         if apart > max(3 * math.hypot(self.error, new.error), tolerance * abs(self.value)):
             return new
-        weights = [1 / max(gain.error, 1e-9 * abs(gain.value), 1e-300) ** 2 for gain in (self, new)]
+        weights = [1 / max(gain.error, 1e-9 * abs(gain.value), 1e-150) ** 2 for gain in (self, new)]
         total = sum(weights)
         return Gain((weights[0] * self.value + weights[1] * new.value) / total, total**-0.5)
 

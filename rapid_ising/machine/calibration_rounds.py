@@ -183,7 +183,9 @@ class Rounds(Submission):
             # All spins are satisfied: colder than the bound.
             wanted = sent * min(0.25, beta / found.bound)
         elif found.beta <= 2 * found.error:
-            wanted = sent * max(1.0, beta / (max(found.beta, 0.0) + 2 * found.error))
+            largest = max(found.beta, 0.0) + 2 * found.error
+            # Reads that are all alike may tell a beta of zero with no error.
+            wanted = sent * (max(1.0, beta / largest) if largest else STEP)
         else:
             wanted = beta / (known or found.beta / sent)
         wanted = min(max(wanted, sent / STEP), sent * STEP)

@@ -65,7 +65,7 @@ class Cost:
 
 
 @final
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Plan:
     """What would be sent to a machine: the stages from the outside in, the calls, the reads and the time."""
 
@@ -119,7 +119,8 @@ class Plan:
         seconds = None if self.seconds is None else updates * self.seconds
         return Cost(updates, updates * self.calls, updates * self.reads, seconds, price)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """Return the table, which the last line of a cell of a notebook shows."""
         size = f"{count(self.spins, 'spin')}, {count(self.num_reads, 'read')}"
         head = f"{self.machine}: {size} at beta = {self.beta:g}"
         width = max((len(stage.stage) for stage in self.stages), default=0)

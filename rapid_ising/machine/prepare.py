@@ -226,7 +226,7 @@ def problem_of(model: Asking | Problem) -> Problem:
     if isinstance(model, Asking):
         return model.ising()
     raise InvalidParameterError(
-        f"model must be a Model, an IsingModel or a BinaryQuadraticModel, not a {type(model).__name__}"
+        f"model must be a Model, an IsingModel or a BinaryQuadraticModel, not {type(model).__name__}"
     )
 
 

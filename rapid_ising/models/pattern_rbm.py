@@ -44,8 +44,10 @@ class PatternRBM(PatternModel, TwoLayerModel):
 
     Parameters
     ----------
-    n_visible, n_hidden
-        The sizes V and H of the layers.
+    n_visible
+        The number V of visible spins, as many as an image has pixels.
+    n_hidden
+        The number H of hidden spins.
     n_patterns
         The number K of patterns.
     seed

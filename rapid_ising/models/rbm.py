@@ -29,8 +29,10 @@ class RBM(TwoLayerModel):
 
     Parameters
     ----------
-    n_visible, n_hidden
-        The sizes V and H of the layers.
+    n_visible
+        The number V of visible spins, as many as an image has pixels.
+    n_hidden
+        The number H of hidden spins.
     seed
         Seeds the weights.
     weight_std

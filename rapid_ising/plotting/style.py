@@ -89,8 +89,12 @@ def new_figure(width: float, height: float) -> Figure:
     cell shows it; else one that no window shows and nobody has to close.
     """
     if {PYPLOT, "ipykernel"} & sys.modules.keys():
+        from rapid_ising.plotting.notebook_figure import NotebookFigure
+
         pyplot = importlib.import_module(PYPLOT)
-        figure: Figure = pyplot.figure(figsize=(width, height), layout="constrained")
+        figure: Figure = pyplot.figure(
+            figsize=(width, height), layout="constrained", FigureClass=NotebookFigure
+        )
         return figure
     from matplotlib.figure import Figure
 

@@ -65,7 +65,7 @@ class Evaluate:
         positive_integer("every", self.every)
         if not isinstance(self.dataset, Dataset):
             raise InvalidParameterError(
-                f"Evaluate needs a Dataset, not a {type(self.dataset).__name__}: make one with "
+                f"Evaluate needs a Dataset, not {type(self.dataset).__name__}: make one with "
                 "datasets.from_array(images, shape)"
             )
 

@@ -25,7 +25,8 @@ def as_part(kind: str, given: Any, base: type[Any], known: Mapping[str, Callable
         if given not in known:
             raise UnknownNameError.among(kind, given, known)
         return known[given]()
-    found = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+    found = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
     raise InvalidParameterError(
-        f"{kind} must be one of the names {', '.join(known) or 'none'}, or a {base.__name__}, not {found}"
+        f"{kind} must be one of the names {', '.join(known) or 'none'}, or of the class {base.__name__}, "
+        f"not {found}"
     )

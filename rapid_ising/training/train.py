@@ -91,8 +91,10 @@ def train(
         "sgd", "adam", or an Optimizer.
     learning_rate
         The rate of the first epoch.
-    epochs, batch_size
-        How often the data are gone through, and how many rows make an update.
+    epochs
+        How often the data are gone through.
+    batch_size
+        How many rows of data make an update.
     constraint
         "signs" (patterns become their signs after each epoch), "clip" (they stay within -1 .. 1) or "free".
     last_batch
@@ -348,7 +350,7 @@ def _training_rows(data: npt.ArrayLike | Dataset, model: Model) -> States:
 
 def _check_callbacks(model: Model, callbacks: Sequence[Callback]) -> None:
     if not isinstance(model, Model):
-        raise InvalidParameterError(f"model must be a model such as PatternRBM, not a {type(model).__name__}")
+        raise InvalidParameterError(f"model must be a model such as PatternRBM, not {type(model).__name__}")
     if not isinstance(callbacks, Sequence):
         raise InvalidParameterError("callbacks must be a list, as in callbacks=[Evaluate(dataset)]")
     for callback in callbacks:

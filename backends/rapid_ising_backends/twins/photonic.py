@@ -26,8 +26,8 @@ class TwinPhotonic(LocalBackend):
 
     for J_ij = c sum_k xi_ki xi_kj, in dimod's sign. Spins are phases of a light modulator and a pattern its
     amplitudes; a lens adds up the field, and a camera sees the intensity I_k, one a pattern. So the machine
-    takes Patterns couplings as they are, without layers, and nothing else, and has no fields. No N x N matrix
-    is formed: K N memory, K work a flip.
+    takes Patterns couplings as they are, without layers, and nothing else, and has no fields: its models are
+    those of ``PatternBoltzmannMachine``. No N x N matrix is formed: K N memory, K work a flip.
 
     Each proposal flips 1 to ``flips`` spins and is taken with probability min(1, exp(-beta dE)), dE being the
     difference of two energies, both measured anew, each I_k with the relative error ``noise``. A sum of
@@ -90,7 +90,8 @@ class TwinPhotonic(LocalBackend):
         if request.model.couplings.layers is not None:
             raise CapabilityError(
                 f"{self.name} couples every pair of spins and the problem has the layers "
-                f"{request.model.couplings.layers}: use patterns without layers, or another machine"
+                f"{request.model.couplings.layers}: use PatternBoltzmannMachine, whose patterns have none, "
+                "or another machine"
             )
 
     def _draw(self, request: Request) -> tuple[States, Mapping[str, Any]]:
