@@ -269,9 +269,7 @@ def test_a_backend_as_a_sampler() -> None:
     assert set(sampler.parameters) == {"num_reads", "beta", "seed", "initial_states", "deadline"}
     assert len(sampler.sample(BQM)) == 1
     assert len(sampler.sample_qubo({("x", "y"): 1.0}, num_reads=5, beta=2.0, seed=0)) == 5
-    with pytest.raises(
-        TypeError, match=r"takes no num_sweeps; it takes num_re.*load_backend\('exact', "
-    ):
+    with pytest.raises(TypeError, match=r"takes no num_sweeps; it takes num_re.*load_backend\('exact', "):
         sampler.sample(BQM, num_sweeps=3)
 
 
