@@ -416,7 +416,7 @@ class TestErrors:
             (images(value=0.5), "-1 or +1"),
             ((images(value=0) == 1).astype(np.int8), "look like bits"),
             (np.ones(16), "one row an image"),
-            (np.ones((0, 16)), "one row an image"),
+            (np.ones((0, 16)), "images has no rows"),
             (np.array([["a", "b"]]), "numbers"),
             (np.array([[1, -1], [1]], dtype=object), "not one array of numbers"),
         ],
