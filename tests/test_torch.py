@@ -301,7 +301,7 @@ def test_what_is_no_data(rows: Any, message: str) -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(InvalidParameterError, match="either negative_phase or a backend"):
         NegativePhase(ri.RBM(4, 2), "exact", negative_phase="pcd")
-    with pytest.raises(InvalidParameterError, match="a model such as RBM, not a Linear"):
+    with pytest.raises(InvalidParameterError, match="a model such as RBM, not Linear"):
         NegativePhase(torch.nn.Linear(2, 2))
 
 
