@@ -27,8 +27,6 @@ from dwave.plugins.torch.samplers import DimodSampler  # noqa: E402
 PROBLEM: dimod.BinaryQuadraticModel = dimod.generators.ran_r(3, 6, seed=1)
 LEAST = dimod.ExactSolver().sample(PROBLEM).first.energy
 READS = 3000
-ENOUGH = 500
-"""Reads that have one of the two ground states among 64 even at infinite temperature, but once in ten million."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +38,13 @@ def twin() -> Any:
 def ends_at(workflow: Any) -> float:
     start = hybrid.State.from_sample(hybrid.min_sample(PROBLEM), PROBLEM)
     energy: float = workflow.run(start).result().samples.first.energy
+    return energy
+
+
+def least_read(workflow: Any) -> float:
+    """Return the lowest energy that its sampler found; hybrid's composers take the first read instead."""
+    start = hybrid.State.from_sample(hybrid.min_sample(PROBLEM), PROBLEM)
+    energy: float = workflow.run(start).result().subsamples.first.energy
     return energy
 
 
@@ -61,16 +66,16 @@ def test_a_backend_is_the_sampler_of_a_branch() -> None:
 
 
 def test_a_machine_with_a_graph_is_embedded_into(twin: Any) -> None:
-    sampler = hybrid.QPUSubproblemAutoEmbeddingSampler(qpu_sampler=twin, num_reads=ENOUGH)
-    assert ends_at(hybrid.IdentityDecomposer() | sampler | hybrid.SplatComposer()) == LEAST
+    sampler = hybrid.QPUSubproblemAutoEmbeddingSampler(qpu_sampler=twin, num_reads=50)
+    assert least_read(hybrid.IdentityDecomposer() | sampler) == LEAST
 
 
 def test_a_machine_with_a_graph_takes_cliques(twin: Any) -> None:
     """The embedder knows the family of the graph and keeps its embeddings."""
     sampler = hybrid.SubproblemCliqueEmbedder(sampler=twin) | hybrid.QPUSubproblemExternalEmbeddingSampler(
-        qpu_sampler=twin, num_reads=ENOUGH, logical_srt=True
+        qpu_sampler=twin, num_reads=50, logical_srt=True
     )
-    assert ends_at(hybrid.IdentityDecomposer() | sampler | hybrid.SplatComposer()) == LEAST
+    assert least_read(hybrid.IdentityDecomposer() | sampler) == LEAST
 
 
 def test_a_workflow_is_a_backend() -> None:
