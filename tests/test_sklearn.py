@@ -351,7 +351,7 @@ class TestReconstruction:
     @each
     def test_the_likely_completion_of_what_is_known(self, make: Make) -> None:
         rows = np.repeat([[0, 0, 1, 1], [1, 1, 0, 0]], 20, axis=0)
-        estimator = make(epochs=300).fit(rows)
+        estimator = make(epochs=1000).fit(rows)
         partial = np.array([[0, np.nan, np.nan, np.nan], [1, np.nan, np.nan, np.nan]])
         known = np.array([True, False, False, False])
         assert_array_equal(estimator.reconstruct(partial, known), [[0, 0, 1, 1], [1, 1, 0, 0]])
