@@ -237,6 +237,12 @@ class TestJobs:
 
 
 class TestEmulate:
+    def test_ctrl_c_does_afterwards_what_it_did_before(self) -> None:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.getsignal(number) for number in numbers]
+        call("emulate", "cim", "--attached")  # its standard input is empty, so that it ends at once
+        assert [signal.getsignal(number) for number in numbers] == before
+
     def test_it_serves_until_it_is_stopped(self) -> None:
         code = "from rapid_ising.cli.app import main; main()"
         words = [sys.executable, "-c", code, "emulate", "fujitsu-da", "--faults", "429:0.5", "--seed", "1"]

@@ -73,15 +73,18 @@ def emulate(
     with emulated(name, port=port, **options) as service:
         if attached:
             threading.Thread(target=watch, daemon=True).start()
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
-        if as_json:
-            print(json.dumps({"name": name, "url": service.url, "token": service.token}), flush=True)
-        else:
-            results().print(f"emulator of {name}, a digital twin and not the machine, at {service.url}")
-        remarks().print(
-            f"  rapid-ising train --backend {name} --backend-option url={service.url} "
-            f"--backend-option token={service.token}",
-            soft_wrap=True,
-        )
-        ended.wait()
+        before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            if as_json:
+                print(json.dumps({"name": name, "url": service.url, "token": service.token}), flush=True)
+            else:
+                results().print(f"emulator of {name}, a digital twin and not the machine, at {service.url}")
+            remarks().print(
+                f"  rapid-ising train --backend {name} --backend-option url={service.url} "
+                f"--backend-option token={service.token}",
+                soft_wrap=True,
+            )
+            ended.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
