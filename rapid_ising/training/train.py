@@ -251,7 +251,7 @@ def train(
                         if steps.schedule.by_update:
                             rate = steps.rate(epoch + start / len(images))
                         update(batch, nominal, rate)
-                        _check_finite(model, epoch + 1, rate)
+                        _check_finite(model, epoch + 1, rate, steps)
                         held.after_update(model)
                 held.after_epoch(model)
                 model.rescale(heat)
@@ -370,10 +370,10 @@ def _check_place(checkpoint: Path, resume: bool) -> None:
         )
 
 
-def _check_finite(model: Model, epoch: int, rate: float) -> None:
+def _check_finite(model: Model, epoch: int, rate: float, steps: Optimizer) -> None:
     for name, array in model.parameters.items():
         if not all_finite(array):
             raise DivergenceError(
                 f"{name} is no longer finite in epoch {epoch} at learning rate {rate:g}: lower the rate, "
-                f"as by learning_rate={rate / 4:.1g}"
+                f"as by learning_rate={steps.learning_rate / 4:.1g}"
             )
